@@ -1,0 +1,3 @@
+//! ABDM's protocol: identifiers, wire types, error codes, the gateway client and callback authentication.
+
+pub mod clock;
