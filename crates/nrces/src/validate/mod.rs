@@ -1,0 +1,1 @@
+//! Validation of document bundles against the NRCeS profiles.
