@@ -1,3 +1,7 @@
 //! ABDM's protocol: identifiers, wire types, error codes, the gateway client and callback authentication.
 
 pub mod clock;
+pub mod id;
+pub mod text;
+pub mod time;
+pub mod wire;
