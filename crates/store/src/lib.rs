@@ -1,1 +1,42 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod care_context;
+mod consent;
+mod database;
+mod dialect;
+mod error;
+mod exchange;
+mod facility;
+#[cfg(any(test, feature = "testing"))]
+pub mod fault;
+mod intake;
+mod journal;
+mod lease;
+mod master_key;
+mod migrate;
+mod open;
+mod patient;
+mod record;
+mod seal;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod token_desk;
+mod transfer;
+mod wake;
+
+pub use care_context::CareContextFilter;
+pub use consent::StoredConsent;
+pub use database::Tx;
+pub use error::{Result, StoreError};
+pub use exchange::{Exchange, ExchangeFilter};
+pub use intake::{Callback, Intake, IntakeWriter, Stored};
+pub use journal::Event;
+pub use lease::{Call, Lease, Made, Received, Sending};
+pub use master_key::master_key;
+pub(crate) use open::Inner;
+pub use open::{Options, Store};
+pub use patient::PatientFilter;
+pub use record::{NewRecord, Record};
+pub use seal::{Key, fill, random_key};
+pub use transfer::{Page, PageEntry, Transfer, TransferContext};
+pub use wake::Queue;

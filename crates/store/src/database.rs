@@ -1,0 +1,336 @@
+//! One small executor over the two native drivers: SQL text and values go in, rows come out.
+//!
+//! A transaction ([`Tx`]) is the unit of work. What a flow writes, the audit row and the outgoing calls
+//! commit together or not at all; workers that have something to do because of it are woken after the commit.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr, Sqlite};
+
+use crate::dialect::Dialect;
+use crate::error::{Result, StoreError};
+use crate::wake::{Queue, Wakes};
+use crate::{Inner, Store};
+
+/// A value on its way into the database.
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    Text(Option<String>),
+    Int(Option<i64>),
+    Bytes(Option<Vec<u8>>),
+}
+
+macro_rules! into_value {
+    ($($from:ty => $variant:ident($convert:expr)),* $(,)?) => {$(
+        impl From<$from> for Value {
+            fn from(value: $from) -> Self {
+                Self::$variant(Some($convert(value)))
+            }
+        }
+        impl From<Option<$from>> for Value {
+            fn from(value: Option<$from>) -> Self {
+                Self::$variant(value.map($convert))
+            }
+        }
+    )*};
+}
+
+into_value! {
+    &str => Text(str::to_owned),
+    String => Text(std::convert::identity),
+    &String => Text(String::clone),
+    i64 => Int(std::convert::identity),
+    i32 => Int(i64::from),
+    u32 => Int(i64::from),
+    bool => Int(i64::from),
+    Timestamp => Int(milliseconds),
+    Vec<u8> => Bytes(std::convert::identity),
+    &[u8] => Bytes(<[u8]>::to_vec),
+}
+
+fn milliseconds(time: Timestamp) -> i64 {
+    time.as_millisecond()
+}
+
+/// The values of one statement, in the order of `$1`, `$2` and so on.
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { vec![$($crate::database::Value::from($value)),*] };
+}
+pub(crate) use args;
+
+/// A row on its way out.
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+macro_rules! column {
+    ($row:expr, $name:expr, $type:ty) => {
+        match $row {
+            Row::Sqlite(row) => row.try_get::<$type, _>($name),
+            Row::Postgres(row) => row.try_get::<$type, _>($name),
+        }
+    };
+}
+
+impl Row {
+    pub(crate) fn text(&self, column: &str) -> Result<String> {
+        Ok(column!(self, column, String)?)
+    }
+
+    pub(crate) fn opt_text(&self, column: &str) -> Result<Option<String>> {
+        Ok(column!(self, column, Option<String>)?)
+    }
+
+    pub(crate) fn int(&self, column: &str) -> Result<i64> {
+        Ok(column!(self, column, i64)?)
+    }
+
+    pub(crate) fn opt_int(&self, column: &str) -> Result<Option<i64>> {
+        Ok(column!(self, column, Option<i64>)?)
+    }
+
+    pub(crate) fn flag(&self, column: &str) -> Result<bool> {
+        Ok(self.int(column)? != 0)
+    }
+
+    pub(crate) fn bytes(&self, column: &str) -> Result<Vec<u8>> {
+        Ok(column!(self, column, Vec<u8>)?)
+    }
+
+    pub(crate) fn opt_bytes(&self, column: &str) -> Result<Option<Vec<u8>>> {
+        Ok(column!(self, column, Option<Vec<u8>>)?)
+    }
+
+    pub(crate) fn time(&self, column: &str) -> Result<Timestamp> {
+        time(self.int(column)?)
+    }
+
+    pub(crate) fn opt_time(&self, column: &str) -> Result<Option<Timestamp>> {
+        self.opt_int(column)?.map(time).transpose()
+    }
+
+    /// A text column that is a word of some enum or an identifier.
+    pub(crate) fn parse<T: std::str::FromStr>(&self, column: &'static str) -> Result<T>
+    where
+        T::Err: std::fmt::Display,
+    {
+        self.text(column)?.parse().map_err(|error: T::Err| StoreError::corrupt(column, error))
+    }
+
+    /// Like [`Row::parse`], for a column that may be null.
+    pub(crate) fn opt_parse<T: std::str::FromStr>(&self, column: &'static str) -> Result<Option<T>>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let text = self.opt_text(column)?;
+        text.map(|text| text.parse().map_err(|error: T::Err| StoreError::corrupt(column, error))).transpose()
+    }
+}
+
+fn time(millisecond: i64) -> Result<Timestamp> {
+    Timestamp::from_millisecond(millisecond).map_err(|error| StoreError::corrupt("time", error))
+}
+
+enum Connection {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// A transaction. Dropped without [`Tx::commit`], it leaves no trace.
+pub struct Tx {
+    connection: Connection,
+    pub(crate) inner: Arc<Inner>,
+    wakes: Wakes,
+}
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx").field("dialect", &self.dialect()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Begins a transaction that writes. On SQLite it is the only one until it ends.
+    pub async fn begin(&self) -> Result<Tx> {
+        let connection = match &self.inner.pools {
+            Pools::Sqlite { writer, .. } => {
+                Connection::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await.map_err(contended)?)
+            }
+            Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+        };
+        self.inner.alive().await;
+        Ok(Tx { connection, inner: Arc::clone(&self.inner), wakes: Wakes::default() })
+    }
+
+    /// Begins a transaction that only reads, beside whoever writes.
+    pub async fn read(&self) -> Result<Tx> {
+        let connection = match &self.inner.pools {
+            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+        };
+        self.inner.alive().await;
+        Ok(Tx { connection, inner: Arc::clone(&self.inner), wakes: Wakes::default() })
+    }
+}
+
+/// The connections of a store.
+pub(crate) enum Pools {
+    Sqlite { writer: sqlx::SqlitePool, readers: sqlx::SqlitePool },
+    Postgres(sqlx::PgPool),
+}
+
+impl Tx {
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self.connection {
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    fn statement(&self, sql: &'static str) -> sqlx::SqlStr {
+        match self.dialect().text(sql) {
+            Cow::Borrowed(text) => text.into_sql_str(),
+            Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
+        }
+    }
+
+    /// Runs a statement and says how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
+        let sql = self.statement(sql);
+        Ok(match &mut self.connection {
+            Connection::Sqlite(connection) => sqlx::query_with(sql, sqlite_arguments(values))
+                .execute(&mut **connection)
+                .await
+                .map_err(contended)?
+                .rows_affected(),
+            Connection::Postgres(connection) => sqlx::query_with(sql, postgres_arguments(values))
+                .execute(&mut **connection)
+                .await
+                .map_err(contended)?
+                .rows_affected(),
+        })
+    }
+
+    pub(crate) async fn all(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
+        let sql = self.statement(sql);
+        Ok(match &mut self.connection {
+            Connection::Sqlite(connection) => sqlx::query_with(sql, sqlite_arguments(values))
+                .fetch_all(&mut **connection)
+                .await
+                .map_err(contended)?
+                .into_iter()
+                .map(Row::Sqlite)
+                .collect(),
+            Connection::Postgres(connection) => sqlx::query_with(sql, postgres_arguments(values))
+                .fetch_all(&mut **connection)
+                .await
+                .map_err(contended)?
+                .into_iter()
+                .map(Row::Postgres)
+                .collect(),
+        })
+    }
+
+    pub(crate) async fn optional(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>> {
+        Ok(self.all(sql, values).await?.into_iter().next())
+    }
+
+    pub(crate) async fn one(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Row> {
+        self.optional(sql, values).await?.ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+    }
+
+    /// Runs a script of several statements without values.
+    pub(crate) async fn script(&mut self, sql: String) -> Result<()> {
+        let sql = AssertSqlSafe(sql).into_sql_str();
+        match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                sqlx::raw_sql(sql).execute(&mut **connection).await?;
+            }
+            Connection::Postgres(connection) => {
+                sqlx::raw_sql(sql).execute(&mut **connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The time that this transaction writes.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Wakes the workers of `queue` once this transaction has committed.
+    pub fn wake(&mut self, queue: Queue) {
+        self.wakes.add(queue);
+    }
+
+    /// Makes everything durable, then wakes whoever has work because of it.
+    ///
+    /// # Errors
+    /// After an error nothing of the transaction remains, with one exception that callers must survive
+    /// anyway: a connection that broke during the commit leaves the outcome unknown.
+    pub async fn commit(mut self) -> Result<()> {
+        self.inner.before_commit().await;
+        if let Connection::Postgres(connection) = &mut self.connection {
+            for queue in self.wakes.iter() {
+                sqlx::query("SELECT pg_notify('kadi', $1)")
+                    .bind(queue.as_str())
+                    .execute(&mut **connection)
+                    .await?;
+            }
+        }
+        match self.connection {
+            Connection::Sqlite(connection) => connection.commit().await.map_err(contended)?,
+            Connection::Postgres(connection) => connection.commit().await.map_err(contended)?,
+        }
+        self.inner.after_commit().await;
+        self.inner.signals.wake_all(self.wakes);
+        Ok(())
+    }
+}
+
+fn sqlite_arguments(values: Vec<Value>) -> SqliteArguments {
+    use sqlx::Arguments as _;
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        // Encoding these three types cannot fail.
+        let _ = match value {
+            Value::Text(value) => arguments.add(value),
+            Value::Int(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+        };
+    }
+    arguments
+}
+
+fn postgres_arguments(values: Vec<Value>) -> PgArguments {
+    use sqlx::Arguments as _;
+    let mut arguments = PgArguments::default();
+    for value in values {
+        // Encoding these three types cannot fail.
+        let _ = match value {
+            Value::Text(value) => arguments.add(value),
+            Value::Int(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+        };
+    }
+    arguments
+}
+
+/// Tells apart what another attempt mends: a serialisation failure or deadlock of PostgreSQL (40001, 40P01),
+/// a busy SQLite file (5, with its extended codes).
+fn contended(error: sqlx::Error) -> StoreError {
+    let code = match &error {
+        sqlx::Error::Database(error) => error.code().map(Cow::into_owned),
+        _ => None,
+    };
+    match code.as_deref() {
+        Some("40001" | "40P01" | "5" | "261" | "517") => StoreError::Contended,
+        _ => StoreError::Database(error),
+    }
+}

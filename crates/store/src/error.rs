@@ -1,0 +1,63 @@
+//! How the store fails.
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused, is gone, or its disk is full. Nothing of the transaction remains.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// Two transactions met and this one lost; run again, it will pass.
+    #[error("another transaction changed the same rows")]
+    Contended,
+    /// The lease on a row ended and another worker holds it now; what was done is not recorded.
+    #[error("the lease was lost to another worker")]
+    LeaseLost,
+    /// A row is not as this version writes it.
+    #[error("the stored {what} cannot be read: {why}")]
+    Corrupt {
+        /// Which thing.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A sealed value does not open: a wrong master key, or a row that was altered.
+    #[error("a sealed {what} does not open: wrong master key, or the row was altered")]
+    Unsealable {
+        /// Which thing.
+        what: &'static str,
+    },
+    /// The database's URL is not one of ours.
+    #[error("the store's url is not usable: {0}")]
+    Url(String),
+    /// The master key cannot be had.
+    #[error("the master key {0}")]
+    MasterKey(String),
+    /// The schema is newer than this program.
+    #[error("the database has schema version {found}, this program knows {known}: start a newer version")]
+    SchemaTooNew {
+        /// What the database says.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// A test's kill switch fired: from here on this process is dead.
+    #[error("killed by a test")]
+    Killed,
+}
+
+/// What every call of the store answers.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+impl StoreError {
+    /// A stored value that this version cannot read.
+    #[expect(clippy::needless_pass_by_value, reason = "errors are handed over at the end of `map_err`")]
+    pub(crate) fn corrupt(what: &'static str, why: impl ToString) -> Self {
+        Self::Corrupt { what, why: why.to_string() }
+    }
+
+    /// Whether a unique constraint refused the row.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}

@@ -1,0 +1,173 @@
+//! Callback intake: callbacks that arrive together are made durable by one commit, and none is acknowledged
+//! before that.
+//!
+//! One task writes. While it waits for the disk, newcomers queue up behind it and go into the next commit
+//! together. A burst therefore costs few commits, and a lone callback waits for nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use abdm::id::FacilityId;
+use bytes::Bytes;
+use domain::exchange::{Direction, ExchangeState};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::Store;
+use crate::database::{Tx, args};
+use crate::error::{Result, StoreError};
+use crate::exchange::Exchange;
+use crate::wake::Queue;
+
+/// No commit takes more callbacks than this.
+const MOST_PER_COMMIT: usize = 256;
+/// How many may queue before callers wait.
+const QUEUE: usize = 4096;
+
+/// A callback that passed authentication and shape.
+#[derive(Debug, Clone)]
+pub struct Callback {
+    /// Whom it is for.
+    pub facility: FacilityId,
+    /// Which operation, as the flows name it.
+    pub kind: &'static str,
+    /// ABDM's path.
+    pub path: &'static str,
+    /// Its `REQUEST-ID`.
+    pub request_id: String,
+    /// What it is about, as ids, if it begins an exchange.
+    pub subject: Option<String>,
+    /// The body as it came.
+    pub body: Bytes,
+    /// How long after the end of its token it came.
+    pub late_by: Duration,
+    /// If it asks something of us: when our reply is overdue.
+    pub reply_by: Option<Timestamp>,
+}
+
+/// Whether a callback was new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// On disk now, to be worked on.
+    New,
+    /// Its `REQUEST-ID` was known: nothing more will happen because of it.
+    Known,
+}
+
+type Waiting = (Callback, oneshot::Sender<Result<Stored, Arc<StoreError>>>);
+
+/// Takes callbacks from handlers.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    sender: mpsc::Sender<Waiting>,
+}
+
+/// Writes what handlers hand to the [`Intake`]. Poll [`IntakeWriter::run`] in a task of its own.
+pub struct IntakeWriter {
+    store: Store,
+    receiver: mpsc::Receiver<Waiting>,
+}
+
+impl Intake {
+    /// An intake and its writer.
+    #[must_use]
+    pub fn new(store: Store) -> (Self, IntakeWriter) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        (Self { sender }, IntakeWriter { store, receiver })
+    }
+
+    /// Makes a callback durable. When this returns `Ok`, it is on disk.
+    ///
+    /// # Errors
+    /// If it could not be written; nothing of it remains, and ABDM may send it again.
+    pub async fn store(&self, callback: Callback) -> Result<Stored, Arc<StoreError>> {
+        let gone = || Arc::new(StoreError::corrupt("intake", "the writer has ended"));
+        let (sender, receiver) = oneshot::channel();
+        self.sender.send((callback, sender)).await.map_err(|_| gone())?;
+        receiver.await.map_err(|_| gone())?
+    }
+}
+
+impl IntakeWriter {
+    /// Writes until every [`Intake`] is gone.
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(MOST_PER_COMMIT);
+        while self.receiver.recv_many(&mut batch, MOST_PER_COMMIT).await > 0 {
+            let (callbacks, waiting): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+            match self.write(&callbacks).await {
+                Ok(stored) => {
+                    for (sender, stored) in waiting.into_iter().zip(stored) {
+                        let _ = sender.send(Ok(stored));
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(callbacks = callbacks.len(), error = %error, "callbacks could not be stored");
+                    let error = Arc::new(error);
+                    for sender in waiting {
+                        let _ = sender.send(Err(Arc::clone(&error)));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn write(&self, callbacks: &[Callback]) -> Result<Vec<Stored>> {
+        let mut tx = self.store.begin().await?;
+        let mut stored = Vec::with_capacity(callbacks.len());
+        for callback in callbacks {
+            stored.push(tx.insert_callback(callback).await?);
+        }
+        tx.wake(Queue::Inbox);
+        tx.commit().await?;
+        Ok(stored)
+    }
+}
+
+impl Tx {
+    async fn insert_callback(&mut self, callback: &Callback) -> Result<Stored> {
+        let now = self.now();
+        let id = crate::open::new_id(now);
+        let body = self.inner.keys()?.seal_packed("callback", &callback.body)?;
+        let late_by = i64::try_from(callback.late_by.as_millis()).unwrap_or(i64::MAX);
+        let inserted = self
+            .execute(
+                "INSERT INTO inbox (id, facility_id, exchange_id, kind, request_id, body, received_at, late_by_ms, \
+                 state, due_at, attempts, fence) VALUES ($1, $2, $1, $3, $4, $5, $6, $7, 'pending', $6, 0, 0) \
+                 ON CONFLICT (facility_id, request_id) DO NOTHING",
+                args![
+                    id.to_string(),
+                    callback.facility.as_str(),
+                    callback.kind,
+                    &callback.request_id,
+                    body,
+                    now,
+                    late_by
+                ],
+            )
+            .await?;
+        if inserted == 0 {
+            return Ok(Stored::Known);
+        }
+        if callback.reply_by.is_some() {
+            self.open_exchange(&exchange(id, callback, now)).await?;
+        }
+        Ok(Stored::New)
+    }
+}
+
+fn exchange(id: Uuid, callback: &Callback, now: Timestamp) -> Exchange {
+    Exchange {
+        id,
+        facility: callback.facility.clone(),
+        direction: Direction::In,
+        path: callback.path.to_owned(),
+        request_id: callback.request_id.clone(),
+        subject: callback.subject.clone(),
+        state: ExchangeState::Waiting,
+        started_at: now,
+        ended_at: None,
+        overdue_at: callback.reply_by,
+        error: None,
+    }
+}

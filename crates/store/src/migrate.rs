@@ -1,0 +1,43 @@
+//! Migrations: numbered scripts that run at start, each in a transaction, each once, whichever instance is
+//! first. A script is one text for both databases.
+//!
+//! A migration must leave the previous version of the program able to work: add, never rename or drop in the
+//! same release.
+
+use crate::Store;
+use crate::database::args;
+use crate::error::{Result, StoreError};
+
+/// All migrations in order; the place in the list is the schema's version, counted from 1.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_base.sql")];
+
+impl Store {
+    /// Brings the schema up to this program's version.
+    pub(crate) async fn migrate(&self) -> Result<()> {
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        let mut tx = self.begin().await?;
+        tx.execute(
+            "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)",
+            args![],
+        )
+        .await?;
+        tx.execute("INSERT INTO schema_version (id, version) VALUES (1, 0) ON CONFLICT DO NOTHING", args![])
+            .await?;
+        tx.commit().await?;
+        loop {
+            let mut tx = self.begin().await?;
+            // The row's lock is what keeps two instances from running the same script.
+            let row = tx.one("SELECT version FROM schema_version WHERE id = 1 {for update}", args![]).await?;
+            let found = row.int("version")?;
+            if found > known {
+                return Err(StoreError::SchemaTooNew { found, known });
+            }
+            let Some(script) = usize::try_from(found).ok().and_then(|found| MIGRATIONS.get(found)) else {
+                return Ok(());
+            };
+            tx.script(tx.dialect().text(script).into_owned()).await?;
+            tx.execute("UPDATE schema_version SET version = $1 WHERE id = 1", args![found + 1]).await?;
+            tx.commit().await?;
+        }
+    }
+}

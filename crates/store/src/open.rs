@@ -1,0 +1,279 @@
+//! Opening a store: connections, schema, keys.
+
+use std::str::FromStr as _;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use abdm::clock::SharedClock;
+use jiff::Timestamp;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use uuid::Uuid;
+
+use crate::database::{Pools, args};
+use crate::error::{Result, StoreError};
+use crate::seal::{Key, Keyring, Wrapper, random_key};
+use crate::wake::{Queue, Signals};
+
+/// How many connections of a process read beside the one that writes (SQLite), or work in all (PostgreSQL).
+const CONNECTIONS: u32 = 16;
+/// How long a connection is waited for before the store says that it is overloaded.
+const ACQUIRE: Duration = Duration::from_secs(30);
+
+/// What a store is opened with.
+#[derive(Clone)]
+pub struct Options {
+    /// `sqlite:///path/to/file` (made if missing) or `postgres://...`.
+    pub url: String,
+    /// Wraps the data keys; see [`crate::master_key`].
+    pub master_key: Key,
+    /// How long a worker keeps a row that it does not finish or renew.
+    pub lease: Duration,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// Stops the store at a chosen commit.
+    #[cfg(any(test, feature = "testing"))]
+    pub kill_switch: Option<Arc<crate::fault::KillSwitch>>,
+}
+
+impl Options {
+    /// Options with the usual lease of 15 seconds.
+    #[must_use]
+    pub fn new(url: impl Into<String>, master_key: Key, clock: SharedClock) -> Self {
+        Self {
+            url: url.into(),
+            master_key,
+            lease: Duration::from_secs(15),
+            clock,
+            #[cfg(any(test, feature = "testing"))]
+            kill_switch: None,
+        }
+    }
+}
+
+/// An open store. Cheap to clone; all clones share their connections.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("instance", &self.inner.instance).finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Inner {
+    pub(crate) pools: Pools,
+    pub(crate) clock: SharedClock,
+    pub(crate) lease: Duration,
+    /// Who this process is, in leases.
+    pub(crate) instance: String,
+    pub(crate) signals: Signals,
+    keys: OnceLock<Keyring>,
+    #[cfg(any(test, feature = "testing"))]
+    kill_switch: Option<Arc<crate::fault::KillSwitch>>,
+}
+
+impl Inner {
+    pub(crate) fn keys(&self) -> Result<&Keyring> {
+        self.keys.get().ok_or_else(|| StoreError::corrupt("data key", "the store is not open yet"))
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) async fn alive(&self) {
+        if let Some(switch) = &self.kill_switch {
+            switch.alive().await;
+        }
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) async fn before_commit(&self) {
+        if let Some(switch) = &self.kill_switch {
+            switch.on_before_commit().await;
+        }
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) async fn after_commit(&self) {
+        if let Some(switch) = &self.kill_switch {
+            switch.on_after_commit().await;
+        }
+    }
+
+    #[cfg(not(any(test, feature = "testing")))]
+    #[expect(clippy::unused_async, reason = "waits only in tests")]
+    pub(crate) async fn alive(&self) {}
+
+    #[cfg(not(any(test, feature = "testing")))]
+    #[expect(clippy::unused_async, reason = "waits only in tests")]
+    pub(crate) async fn before_commit(&self) {}
+
+    #[cfg(not(any(test, feature = "testing")))]
+    #[expect(clippy::unused_async, reason = "waits only in tests")]
+    pub(crate) async fn after_commit(&self) {}
+}
+
+impl Store {
+    /// Connects, migrates the schema, unwraps or makes the data keys.
+    ///
+    /// # Errors
+    /// If the database cannot be reached or is newer than this program, or the master key is not the one that
+    /// wrapped its keys.
+    pub async fn open(options: Options) -> Result<Self> {
+        let pools = connect(&options.url).await?;
+        let store = Self {
+            inner: Arc::new(Inner {
+                pools,
+                clock: options.clock,
+                lease: options.lease,
+                instance: Uuid::new_v4().simple().to_string(),
+                signals: Signals::default(),
+                keys: OnceLock::new(),
+                #[cfg(any(test, feature = "testing"))]
+                kill_switch: None,
+            }),
+        };
+        store.migrate().await?;
+        let keys = store.load_keys(&Wrapper::new(&options.master_key)?).await?;
+        let _ = store.inner.keys.set(keys);
+        #[cfg(any(test, feature = "testing"))]
+        let store = store.with_kill_switch(options.kill_switch);
+        store.take_over_if_alone().await?;
+        Ok(store)
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn with_kill_switch(mut self, switch: Option<Arc<crate::fault::KillSwitch>>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.kill_switch = switch;
+        }
+        self
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.read().await?.one("SELECT version FROM schema_version WHERE id = 1", args![]).await.map(drop)
+    }
+
+    /// An id that sorts by the time it was made (UUID version 7).
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        new_id(self.inner.clock.now())
+    }
+
+    /// Ends when there may be new work in `queue`.
+    pub async fn woken(&self, queue: Queue) {
+        self.inner.signals.of(queue).notified().await;
+    }
+
+    /// Wakes the workers of `queue` in this process.
+    pub fn wake(&self, queue: Queue) {
+        self.inner.signals.wake(queue);
+    }
+
+    /// Listens to the other instances' wake-ups for as long as it is polled; never ends on SQLite, which has
+    /// no other instances. An error means that the connection is gone: call again.
+    pub async fn listen(&self) -> Result<()> {
+        let Pools::Postgres(pool) = &self.inner.pools else {
+            return std::future::pending().await;
+        };
+        let mut listener = sqlx::postgres::PgListener::connect_with(pool).await?;
+        listener.listen("kadi").await?;
+        loop {
+            let told = listener.recv().await?;
+            if let Some(queue) = Queue::ALL.into_iter().find(|queue| queue.as_str() == told.payload()) {
+                self.wake(queue);
+            }
+        }
+    }
+
+    /// Ends every connection.
+    pub async fn close(&self) {
+        match &self.inner.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    async fn load_keys(&self, wrapper: &Wrapper) -> Result<Keyring> {
+        let mut tx = self.begin().await?;
+        let insert = "INSERT INTO data_key (id, purpose, wrapped, created_at) VALUES ($1, $2, $3, $4) \
+                      ON CONFLICT DO NOTHING";
+        let now = tx.now();
+        tx.execute(insert, args![0, "index", wrapper.wrap(&random_key()?)?, now]).await?;
+        tx.execute(insert, args![1, "data", wrapper.wrap(&random_key()?)?, now]).await?;
+        let rows = tx.all("SELECT id, purpose, wrapped FROM data_key ORDER BY id", args![]).await?;
+        let mut index = None;
+        let mut keys = Vec::new();
+        for row in rows {
+            let key = wrapper.unwrap(&row.bytes("wrapped")?)?;
+            match row.text("purpose")?.as_str() {
+                "index" => index = Some(key),
+                _ => keys.push((
+                    u32::try_from(row.int("id")?).map_err(|error| StoreError::corrupt("data key", error))?,
+                    key,
+                )),
+            }
+        }
+        tx.commit().await?;
+        let index = index.ok_or_else(|| StoreError::corrupt("data key", "the index key is missing"))?;
+        let current = keys.iter().map(|(id, _)| *id).max().unwrap_or_default();
+        Keyring::new(&keys, current, &index)
+    }
+
+    /// On SQLite no other instance can hold a lease: what the last process held is free at once.
+    async fn take_over_if_alone(&self) -> Result<()> {
+        if matches!(self.inner.pools, Pools::Postgres(_)) {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        tx.execute(
+            "UPDATE inbox SET owner = NULL, lease_until = NULL, fence = fence + 1 WHERE owner IS NOT NULL",
+            args![],
+        )
+        .await?;
+        tx.execute(
+            "UPDATE outbox SET owner = NULL, lease_until = NULL, fence = fence + 1 WHERE owner IS NOT NULL",
+            args![],
+        )
+        .await?;
+        tx.commit().await
+    }
+}
+
+/// A UUID version 7 of this time.
+pub(crate) fn new_id(now: Timestamp) -> Uuid {
+    let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+    let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
+    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
+}
+
+async fn connect(url: &str) -> Result<Pools> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Url(error.to_string()))?;
+        let options = options.application_name("kadi").options([("synchronous_commit", "on")]);
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
+        return Ok(Pools::Postgres(pool.connect_with(options).await?));
+    }
+    let Some(path) = url.strip_prefix("sqlite://") else {
+        return Err(StoreError::Url("it is neither sqlite:///path nor postgres://".to_owned()));
+    };
+    if let Some(folder) = std::path::Path::new(path).parent() {
+        std::fs::create_dir_all(folder).map_err(|error| StoreError::Url(format!("{path}: {error}")))?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(ACQUIRE)
+        .foreign_keys(true);
+    let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
+    let writer = writer.connect_with(options.clone()).await?;
+    let readers = SqlitePoolOptions::new().max_connections(CONNECTIONS / 4).acquire_timeout(ACQUIRE);
+    Ok(Pools::Sqlite { writer, readers: readers.connect_with(options).await? })
+}
