@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod id;
+pub mod path;
 pub mod text;
 pub mod time;
 pub mod wire;

@@ -70,11 +70,13 @@ struct Link {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct LinkMeta {
-    communication_medium: &'static str,
-    communication_hint: Personal,
-    communication_expiry: AbdmTime,
+    #[serde(rename = "communicationMedium")]
+    medium: &'static str,
+    #[serde(rename = "communicationHint")]
+    hint: Personal,
+    #[serde(rename = "communicationExpiry")]
+    expiry: AbdmTime,
 }
 
 impl OnInit {
@@ -87,11 +89,7 @@ impl OnInit {
         expiry: AbdmTime,
         response: ResponseTo,
     ) -> Self {
-        let meta = LinkMeta {
-            communication_medium: "MOBILE",
-            communication_hint: hint.into(),
-            communication_expiry: expiry,
-        };
+        let meta = LinkMeta { medium: "MOBILE", hint: hint.into(), expiry };
         let link = Link { reference_number: reference, authentication_type: "DIRECT", meta };
         Self { transaction_id, link: Some(link), error: None, response }
     }

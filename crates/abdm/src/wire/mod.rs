@@ -6,6 +6,7 @@
 
 pub mod bridge;
 pub mod cert;
+mod check;
 pub mod confirm;
 pub mod consent;
 pub mod context;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::MessageId;
 
+pub use check::check;
 pub use read::{BodyError, read, write};
 
 /// Names the message that this one answers. `requestId` is that message's `REQUEST-ID` header.

@@ -206,8 +206,15 @@ fn a_discovery_is_read_in_every_writing() {
         "unverifiedIdentifiers": null, "extra": [1, {"a": null}]}});
     let got: discover::Discover = read_json(&body).unwrap();
     let kinds: Vec<_> = got.patient.verified_identifiers.iter().map(|identifier| identifier.kind).collect();
-    use discover::IdentifierType::*;
-    assert_eq!(kinds, [Some(Mobile), Some(AbhaNumber), Some(AbhaAddress), None]);
+    assert_eq!(
+        kinds,
+        [
+            Some(discover::IdentifierType::Mobile),
+            Some(discover::IdentifierType::AbhaNumber),
+            Some(discover::IdentifierType::AbhaAddress),
+            None
+        ]
+    );
     assert_eq!(got.patient.verified_identifiers[1].value, None);
     assert!(got.patient.unverified_identifiers.is_empty());
     assert_eq!(got.patient.year_of_birth, Some(1985));

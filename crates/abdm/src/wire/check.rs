@@ -1,0 +1,36 @@
+//! Whether a callback's body has its callback's shape, before anything is done with it.
+
+use super::{
+    BodyError, confirm, consent, context, discover, health_information, init, link, read, share, token,
+};
+use crate::path::Callback;
+
+/// Reads the whole message that the callback brings, and forgets it: for the answer 400 to what is malformed,
+/// before anything is stored.
+///
+/// # Errors
+/// The body is not the callback's message.
+pub fn check(callback: Callback, body: &[u8]) -> Result<(), BodyError> {
+    match callback {
+        Callback::OnGenerateToken => read::<token::OnGenerateToken>(body).map(drop),
+        Callback::OnCareContext => read::<link::OnCareContext>(body).map(drop),
+        Callback::OnContextNotify | Callback::OnSmsNotify => read::<context::OnNotify>(body).map(drop),
+        Callback::Discover => read::<discover::Discover>(body).map(drop),
+        Callback::LinkInit => read::<init::LinkInit>(body).map(drop),
+        Callback::LinkConfirm => read::<confirm::LinkConfirm>(body).map(drop),
+        Callback::ConsentNotify => check_consent(&read::<consent::ConsentNotify>(body)?.notification),
+        Callback::HealthInformationRequest => {
+            read::<health_information::HealthInformationRequest>(body).map(drop)
+        }
+        Callback::ProfileShare => read::<share::ProfileShare>(body).map(drop),
+    }
+}
+
+/// A granted consent without its artefact cannot be acted on.
+fn check_consent(notification: &consent::ConsentNotification) -> Result<(), BodyError> {
+    if notification.detail()?.is_none() && notification.status == consent::ConsentStatus::Granted {
+        let (pointer, problem) = ("/notification/consentDetail".to_owned(), "missing on GRANTED".to_owned());
+        return Err(BodyError { pointer, problem });
+    }
+    Ok(())
+}
