@@ -9,7 +9,8 @@ use crate::database::args;
 use crate::error::{Result, StoreError};
 
 /// All migrations in order; the place in the list is the schema's version, counted from 1.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_base.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_base.sql"), include_str!("../migrations/0002_session.sql")];
 
 impl Store {
     /// Brings the schema up to this program's version.
