@@ -106,16 +106,17 @@ fn montgomery_coordinates(point: &EdwardsPoint) -> (Field, Field) {
     let x_is_odd = top >> 7 == 1;
     let y = Field::from_le_bytes(compressed);
 
-    let a = y.squared().minus(Field::ONE);
-    let b = D.times(y.squared()).plus(Field::ONE);
-    let k = Field::ONE.minus(y);
-    let root = a.times(b).times(k.squared()).inverse_sqrt().unwrap_or(Field::ZERO);
+    let above = y.squared().minus(Field::ONE); // a
+    let below = D.times(y.squared()).plus(Field::ONE); // b
+    let gap = Field::ONE.minus(y); // k
+    let product = above.times(below).times(gap);
+    let root = product.times(gap).inverse_sqrt().unwrap_or(Field::ZERO);
 
-    let x = root.times(a).times(k);
+    let x = root.times(above).times(gap);
     let root = if x.is_odd() == x_is_odd { root } else { root.negated() };
-    let k_inverse = root.squared().times(a).times(b).times(k);
-    let x_inverse = root.times(b).times(k);
-    let u = Field::ONE.plus(y).times(k_inverse);
+    let gap_inverse = root.squared().times(product);
+    let x_inverse = root.times(below).times(gap);
+    let u = Field::ONE.plus(y).times(gap_inverse);
     (u, C.times(u).times(x_inverse))
 }
 

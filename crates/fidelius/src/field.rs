@@ -20,7 +20,6 @@ impl Field {
         Self::new(0x2b83_2480_4fc1_df0b_2b4d_0099_3dfb_d7a7, 0x2f43_1806_ad2f_e478_c4ee_1b27_4a0e_a0b0);
 
     /// The number `high * 2^128 + low`, which must be below 2^255.
-    #[expect(clippy::cast_possible_truncation, reason = "every limb is masked to 51 bits first")]
     pub(crate) const fn new(high: u128, low: u128) -> Self {
         Self(fiat::fiat_25519_tight_field_element([
             (low & LIMB) as u64,

@@ -32,7 +32,7 @@ impl Nonce {
     /// As [`Nonce::parse`], forgiving white space and escaped characters as `tolerances` say.
     pub fn parse_with(text: &str, tolerances: &Tolerances) -> Result<Parsed<Self>, Error> {
         let mut used = Used::default();
-        let bytes = text::decode(text, Part::Nonce, tolerances, &mut used)?;
+        let bytes = text::decode(text, Part::Nonce, *tolerances, &mut used)?;
         let value = bytes.try_into().map_err(|bytes: Vec<u8>| Error::Nonce { length: bytes.len() })?;
         Ok(Parsed { value: Self(value), used })
     }

@@ -39,7 +39,7 @@ impl PrivateKey {
     /// As [`PrivateKey::parse`], forgiving white space and escaped characters as `tolerances` say.
     pub fn parse_with(text: &str, tolerances: &Tolerances) -> Result<Parsed<Self>, Error> {
         let mut used = Used::default();
-        let bytes = Zeroizing::new(text::decode(text, Part::PrivateKey, tolerances, &mut used)?);
+        let bytes = Zeroizing::new(text::decode(text, Part::PrivateKey, *tolerances, &mut used)?);
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
         let (_, number) = bytes.split_at(zeros);
         let padded = Zeroizing::new(padded(number).ok_or(Error::PrivateKey)?);

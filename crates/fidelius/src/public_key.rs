@@ -23,7 +23,7 @@ impl PublicKey {
     /// compressed form. What `tolerances` allow is mended and reported.
     pub fn parse(text: &str, tolerances: &Tolerances) -> Result<Parsed<Self>, Error> {
         let mut used = Used::default();
-        let bytes = text::decode(text, Part::PublicKey, tolerances, &mut used)?;
+        let bytes = text::decode(text, Part::PublicKey, *tolerances, &mut used)?;
         let point = read(&bytes).or_else(|fault| {
             let stripped = tolerances.stripped_public_key.then(|| repair(&bytes)).flatten().ok_or(fault)?;
             used.add(Tolerance::StrippedPublicKey);

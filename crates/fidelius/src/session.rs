@@ -16,6 +16,9 @@ use crate::tolerance::{Tolerance, Tolerances, Used};
 /// Bytes that sealing adds.
 pub const TAG_LEN: usize = 16;
 const SALT_LEN: usize = 20;
+/// Up to this length a content and its base64 are held at once; a longer one is encoded within one
+/// buffer, which takes a little longer and no more memory than the text.
+const SEPARATE_AT_MOST: usize = 768 * 1024;
 
 /// One pair of keys and one pair of nonces: the AES-256-GCM key and IV that follow from them,
 /// derived once.
@@ -55,35 +58,44 @@ impl Session {
 
     /// Seals `plaintext`: the ciphertext and its tag, 16 bytes more.
     pub fn seal(&self, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut sealed = Vec::with_capacity(plaintext.len() + TAG_LEN);
-        sealed.extend_from_slice(plaintext);
-        self.seal_in_place(&mut sealed)?;
+        let mut sealed = vec![0; plaintext.len() + TAG_LEN];
+        self.seal_into(plaintext, &mut sealed)?;
         Ok(sealed)
     }
 
     /// Seals the plaintext in `buffer` where it lies and appends the tag.
     pub fn seal_in_place(&self, buffer: &mut Vec<u8>) -> Result<(), Error> {
+        // Left to itself, a full buffer would grow to twice its length.
+        buffer.reserve_exact(TAG_LEN);
         let sealed = self.key.seal_in_place_append_tag(self.iv(), Aad::empty(), buffer);
         sealed.map_err(|_| SEAL_FAILED)
     }
 
-    /// Seals `plaintext` to base64, as content is sent. Besides the text nothing of its size is held.
+    /// Seals `plaintext` to base64, as content is sent. Besides the text, less than 1 MB is held.
+    ///
+    /// [`Session::seal_base64_owned`] is faster where the plaintext is not needed any more.
     pub fn seal_base64(&self, plaintext: &[u8]) -> Result<String, Error> {
         let sealed_length = plaintext.len() + TAG_LEN;
+        if sealed_length <= SEPARATE_AT_MOST {
+            return Ok(text::encode(&self.seal(plaintext)?));
+        }
         let mut text = vec![0; text::encoded_length(sealed_length)];
         let start = text.len() - sealed_length;
-        let (_, sealed) = text.split_at_mut(start);
-        let (ciphertext, tag) = sealed.split_at_mut(plaintext.len());
-        self.key
-            .seal_out_of_place_scatter(self.iv(), Aad::empty(), plaintext, ciphertext, &[], tag)
-            .map_err(|_| SEAL_FAILED)?;
+        self.seal_into(plaintext, text.split_at_mut(start).1)?;
         text::encode_within(&mut text, start);
         String::from_utf8(text).map_err(|_| SEAL_FAILED)
     }
 
+    /// As [`Session::seal_base64`], sealing the plaintext where it lies. Besides it and the text
+    /// nothing is held, if it has 16 bytes of capacity to spare.
+    pub fn seal_base64_owned(&self, mut plaintext: Vec<u8>) -> Result<String, Error> {
+        self.seal_in_place(&mut plaintext)?;
+        Ok(text::encode(&plaintext))
+    }
+
     /// Opens what [`Session::seal`] made: verifies the tag, then gives the plaintext.
     pub fn open(&self, sealed: Vec<u8>, tolerances: &Tolerances) -> Result<Opened, Error> {
-        if !self.may_retry(tolerances) {
+        if !self.may_retry(*tolerances) {
             return Ok(Opened { plaintext: self.unseal(&self.key, sealed)?, used: Used::default() });
         }
         // A failed opening leaves nothing of its input, so the retry needs a copy: 1 session in 128.
@@ -96,19 +108,27 @@ impl Session {
     /// Opens base64 content: verifies the tag, then gives the plaintext and the tolerances it took.
     pub fn open_base64(&self, text: &str, tolerances: &Tolerances) -> Result<Opened, Error> {
         let mut used = Used::default();
-        let sealed = text::decode(text, Part::Content, tolerances, &mut used)?;
+        let sealed = text::decode(text, Part::Content, *tolerances, &mut used)?;
         let opened = match self.unseal(&self.key, sealed) {
             Ok(plaintext) => Opened { plaintext, used },
-            Err(error) if self.may_retry(tolerances) => {
-                self.retry(error, || text::decode(text, Part::Content, tolerances, &mut used))?
+            Err(error) if self.may_retry(*tolerances) => {
+                self.retry(error, || text::decode(text, Part::Content, *tolerances, &mut used))?
             }
             Err(error) => return Err(error),
         };
         Ok(Opened { used: opened.used.union(used), ..opened })
     }
 
+    /// Seals `plaintext` into `sealed`, which is longer by the tag.
+    fn seal_into(&self, plaintext: &[u8], sealed: &mut [u8]) -> Result<(), Error> {
+        let (ciphertext, tag) = sealed.split_at_mut(plaintext.len());
+        let sealed =
+            self.key.seal_out_of_place_scatter(self.iv(), Aad::empty(), plaintext, ciphertext, &[], tag);
+        sealed.map_err(|_| SEAL_FAILED)
+    }
+
     /// Whether a peer that strips zero bytes would have derived another key.
-    fn may_retry(&self, tolerances: &Tolerances) -> bool {
+    fn may_retry(&self, tolerances: Tolerances) -> bool {
         tolerances.stripped_secret && self.secret.first() == Some(&0)
     }
 

@@ -145,9 +145,8 @@ impl<'a> Reader<'a> {
     /// The next value if it has this tag; otherwise the reader stays where it is.
     fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (length, rest) = match self.0.strip_prefix(&[tag])? {
-            [0x81, length, rest @ ..] => (usize::from(*length), rest),
             [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-            [length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
+            [0x81, length, rest @ ..] | [length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
             _ => return None,
         };
         let (value, rest) = rest.split_at_checked(length)?;

@@ -22,9 +22,9 @@ fn stripped(key: &PublicKey) -> Vec<u8> {
     [vec![4], without(&raw[1..33]), without(&raw[33..])].concat()
 }
 
-fn parse(bytes: &[u8], tolerances: &Tolerances) -> Option<(PublicKey, Used)> {
+fn parse(bytes: &[u8], tolerances: Tolerances) -> Option<(PublicKey, Used)> {
     let text = base64_simd::STANDARD.encode_to_string(bytes);
-    PublicKey::parse(&text, tolerances).ok().map(|parsed| (parsed.value, parsed.used))
+    PublicKey::parse(&text, &tolerances).ok().map(|parsed| (parsed.value, parsed.used))
 }
 
 #[test]
@@ -36,19 +36,19 @@ fn stripped_points_are_mended_raw_and_behind_both_x509_prefixes() {
         let explicit = [&x509[..244], &point[..]].concat();
         let named = hex::decode("305b301506072a8648ce3d0201060a2b060104019755010501034200").unwrap();
         for bytes in [point.clone(), explicit, [named, point].concat()] {
-            let (mended, used) = parse(&bytes, &Tolerances::ALL).unwrap();
+            let (mended, used) = parse(&bytes, Tolerances::ALL).unwrap();
             assert_eq!(mended, key);
             assert!(used.contains(Tolerance::StrippedPublicKey));
-            assert!(parse(&bytes, &Tolerances::NONE).is_none());
+            assert!(parse(&bytes, Tolerances::NONE).is_none());
         }
     }
 }
 
 #[test]
 fn several_missing_zero_bytes_are_mended_too() {
-    let key = key_with(1, |raw| raw[1] == 0 && raw[33] == 0);
+    let key = key_with(48_400, |raw| raw[1] == 0 && raw[33] == 0);
     assert_eq!(stripped(&key).len(), 63);
-    assert_eq!(parse(&stripped(&key), &Tolerances::ALL).unwrap().0, key);
+    assert_eq!(parse(&stripped(&key), Tolerances::ALL).unwrap().0, key);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_key_that_lacks_other_bytes_than_zeros_is_not_mended() {
     for gap in 1..65 {
         let mut raw = key.to_raw().to_vec();
         raw.remove(gap);
-        assert!(parse(&raw, &Tolerances::ALL).is_none(), "byte {gap} removed");
+        assert!(parse(&raw, Tolerances::ALL).is_none(), "byte {gap} removed");
     }
 }
 
