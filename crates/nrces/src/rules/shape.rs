@@ -1,0 +1,212 @@
+//! Rules in the form that validation walks: shapes (what an object may hold)
+//! and elements (how often, of which types, with which values), in one arena.
+
+use serde_json::Value;
+
+/// Index of a shape in the arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ShapeId(pub u32);
+
+/// What an object may hold.
+#[derive(Debug, Default)]
+pub(crate) struct Shape {
+    /// Name of the type, for messages.
+    pub name: Box<str>,
+    pub resource: bool,
+    pub elements: Vec<Element>,
+    /// JSON names, sorted, with the element and the type that each stands for.
+    pub keys: Vec<Key>,
+    /// Bit `i` is set if element `i` must stand at least once.
+    pub required: u128,
+    pub invariants: Vec<u16>,
+}
+
+/// A JSON name of an object of a shape.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub name: Box<str>,
+    pub element: u16,
+    pub ty: u16,
+}
+
+impl Shape {
+    /// What a JSON name stands for.
+    pub(crate) fn key(&self, name: &str) -> Option<&Key> {
+        let found = self.keys.binary_search_by(|key| (*key.name).cmp(name)).ok()?;
+        self.keys.get(found)
+    }
+}
+
+/// No upper bound on repetitions.
+pub(crate) const MANY: u32 = u32::MAX;
+
+/// One element of a shape.
+#[derive(Debug)]
+pub(crate) struct Element {
+    /// Without `[x]`.
+    pub name: Box<str>,
+    pub choice: bool,
+    pub array: bool,
+    pub min: u32,
+    pub max: u32,
+    pub types: Vec<TypeUse>,
+    pub invariants: Vec<u16>,
+    pub binding: Option<Binding>,
+    /// Whatever is rare, apart, to keep elements small.
+    pub rare: Option<Box<Rare>>,
+}
+
+/// Demands that few elements make.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    pub fixed: Option<Value>,
+    pub pattern: Option<Value>,
+    pub slicing: Option<Slicing>,
+    pub min_value: Option<f64>,
+    pub max_value: Option<f64>,
+    pub max_length: Option<u64>,
+}
+
+/// A value set and whether it must be kept to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Binding {
+    pub required: bool,
+    pub set: u32,
+}
+
+/// One allowed type.
+#[derive(Debug)]
+pub(crate) struct TypeUse {
+    /// JSON name: `value` or, of a choice, `valueQuantity`.
+    pub json: Box<str>,
+    /// The type's name.
+    pub code: Box<str>,
+    pub form: Form,
+    /// Shapes of the profiles that the value has to meet as well.
+    pub profiles: Vec<ShapeId>,
+    /// What a reference may point to; empty: anything.
+    pub targets: Vec<Target>,
+}
+
+/// How a value of a type is written and checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Primitive(Primitive),
+    /// An object of this shape, with what else is known of its type.
+    Object(ShapeId, Special),
+    /// Any resource, by its own `resourceType`.
+    Resource,
+    /// A type that no table describes.
+    Unknown,
+}
+
+/// Types with rules of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Special {
+    None,
+    Coding,
+    CodeableConcept,
+    Quantity,
+    Reference,
+    Extension,
+    Narrative,
+}
+
+/// One allowed target of a reference.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// The resource type.
+    pub name: Box<str>,
+    /// The profile, if it is more than the bare type and known.
+    pub profile: Option<ShapeId>,
+}
+
+/// The primitive types of FHIR R4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Primitive {
+    Base64Binary,
+    Boolean,
+    Canonical,
+    Code,
+    Date,
+    DateTime,
+    Decimal,
+    Id,
+    Instant,
+    Integer,
+    Markdown,
+    Oid,
+    PositiveInt,
+    String,
+    Time,
+    UnsignedInt,
+    Uri,
+    Url,
+    Uuid,
+    Xhtml,
+}
+
+impl Primitive {
+    /// The primitive of a FHIR type name.
+    pub(crate) fn named(code: &str) -> Option<Self> {
+        Some(match code {
+            "base64Binary" => Self::Base64Binary,
+            "boolean" => Self::Boolean,
+            "canonical" => Self::Canonical,
+            "code" => Self::Code,
+            "date" => Self::Date,
+            "dateTime" => Self::DateTime,
+            "decimal" => Self::Decimal,
+            "id" => Self::Id,
+            "instant" => Self::Instant,
+            "integer" => Self::Integer,
+            "markdown" => Self::Markdown,
+            "oid" => Self::Oid,
+            "positiveInt" => Self::PositiveInt,
+            "string" => Self::String,
+            "time" => Self::Time,
+            "unsignedInt" => Self::UnsignedInt,
+            "uri" => Self::Uri,
+            "url" => Self::Url,
+            "uuid" => Self::Uuid,
+            "xhtml" => Self::Xhtml,
+            _ => return None,
+        })
+    }
+}
+
+/// How the repetitions of an element are told apart.
+#[derive(Debug)]
+pub(crate) struct Slicing {
+    pub closed: bool,
+    pub at_end: bool,
+    pub ordered: bool,
+    pub slices: Vec<Slice>,
+}
+
+/// One slice.
+#[derive(Debug)]
+pub(crate) struct Slice {
+    pub name: Box<str>,
+    pub matchers: Vec<Matcher>,
+    pub element: Element,
+}
+
+/// One condition under which a repetition belongs to a slice.
+#[derive(Debug)]
+pub(crate) struct Matcher {
+    /// From the repetition to what is looked at; empty: itself.
+    pub path: Vec<Box<str>>,
+    pub test: Test,
+}
+
+/// What is asked of the value at a matcher's path.
+#[derive(Debug)]
+pub(crate) enum Test {
+    Equals(Value),
+    Contains(Value),
+    InSet(u32),
+    Exists(bool),
+    /// A resource of one of these types.
+    Type(Vec<Box<str>>),
+}

@@ -1,0 +1,175 @@
+//! Codes: those that a value set prescribes, and codings on their own.
+
+use serde_json::Value;
+
+use super::path::Path;
+use super::walk::Walk;
+use crate::rules::{Binding, Form, Member, Special, TypeUse};
+
+/// At most so many codes are listed in a message.
+const LISTED: usize = 12;
+
+impl<'a> Walk<'a> {
+    /// A value whose codes come from a value set.
+    pub(crate) fn bound(&mut self, binding: Binding, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
+        let answer = match ty.form {
+            Form::Primitive(_) => value.as_str().map(|code| self.rules.codes.member(binding.set, None, code)),
+            Form::Object(_, Special::CodeableConcept) => self.concept(binding, value),
+            Form::Object(_, Special::Coding | Special::Quantity) => Some(self.member(binding, value)),
+            _ => None,
+        };
+        if answer != Some(Member::No) {
+            return;
+        }
+        let what = format!("has no code of the value set {}", self.named(binding));
+        if binding.required {
+            self.error(path, "binding-required", what);
+        } else if self.said(ty, value) {
+            self.warning(
+                path,
+                "binding-extensible",
+                format!("{what}; another is allowed only if none of it fits"),
+            );
+        }
+    }
+
+    /// Whether a code was given at all: text alone satisfies an extensible binding.
+    fn said(&self, ty: &TypeUse, value: &Value) -> bool {
+        match ty.form {
+            Form::Object(_, Special::CodeableConcept) => {
+                value.get("coding").and_then(Value::as_array).is_some_and(|c| !c.is_empty())
+            }
+            Form::Object(..) => value.get("code").is_some(),
+            _ => true,
+        }
+    }
+
+    /// Whether any coding of a concept is in the set.
+    fn concept(&self, binding: Binding, value: &Value) -> Option<Member> {
+        let codings = value.get("coding").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let answers = || codings.iter().map(|coding| self.member(binding, coding));
+        if answers().any(|a| a == Member::Yes) {
+            return Some(Member::Yes);
+        }
+        Some(if answers().any(|a| a == Member::Unknown) { Member::Unknown } else { Member::No })
+    }
+
+    fn member(&self, binding: Binding, coding: &Value) -> Member {
+        let text = |key: &str| coding.get(key).and_then(Value::as_str);
+        match text("code") {
+            // A system-less coding is of no value set.
+            Some(code) => {
+                self.rules.codes.member(binding.set, Some(text("system").unwrap_or_default()), code)
+            }
+            None => Member::No,
+        }
+    }
+
+    fn named(&self, binding: Binding) -> String {
+        let Some(set) = self.rules.codes.set(binding.set) else { return String::new() };
+        let codes = set.some_codes(LISTED);
+        if codes.is_empty() {
+            let systems: Vec<&str> = set.systems().take(3).collect();
+            return format!("{} (systems {})", set.url, systems.join(", "));
+        }
+        format!("{}: use one of {}", set.url, codes.join(", "))
+    }
+
+    /// A coding by itself: a code that its system lacks, a wrong display.
+    pub(crate) fn coding(&mut self, value: &'a Value, path: &Path<'_>) {
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        let (Some(system), Some(code)) = (text("system"), text("code")) else { return };
+        let codes = &self.rules.codes;
+        if codes.in_system(system, code) == Member::No {
+            self.warning(&path.key("code"), "code-unknown", "is no code of its system; check it for a slip");
+            return;
+        }
+        let checked = match system {
+            "http://snomed.info/sct" => sctid(code),
+            "http://loinc.org" => loinc(code),
+            _ => true,
+        };
+        if !checked {
+            let what = "has a wrong form or check digit for its system; check it for a slip";
+            self.warning(&path.key("code"), "code-form", what);
+        }
+    }
+}
+
+/// SNOMED CT identifiers: 6 to 18 digits, the last a Verhoeff check digit.
+fn sctid(code: &str) -> bool {
+    const MULTIPLY: [[u8; 10]; 10] = [
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        [1, 2, 3, 4, 0, 6, 7, 8, 9, 5],
+        [2, 3, 4, 0, 1, 7, 8, 9, 5, 6],
+        [3, 4, 0, 1, 2, 8, 9, 5, 6, 7],
+        [4, 0, 1, 2, 3, 9, 5, 6, 7, 8],
+        [5, 9, 8, 7, 6, 0, 4, 3, 2, 1],
+        [6, 5, 9, 8, 7, 1, 0, 4, 3, 2],
+        [7, 6, 5, 9, 8, 2, 1, 0, 4, 3],
+        [8, 7, 6, 5, 9, 3, 2, 1, 0, 4],
+        [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
+    ];
+    const PERMUTE: [[u8; 10]; 8] = [
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        [1, 5, 7, 6, 2, 8, 3, 0, 9, 4],
+        [5, 8, 0, 3, 7, 9, 6, 1, 4, 2],
+        [8, 9, 1, 6, 0, 4, 3, 5, 2, 7],
+        [9, 4, 5, 3, 1, 2, 6, 8, 7, 0],
+        [4, 2, 8, 6, 5, 7, 3, 9, 0, 1],
+        [2, 7, 9, 3, 8, 0, 6, 4, 1, 5],
+        [7, 0, 4, 6, 9, 1, 3, 2, 5, 8],
+    ];
+    if !(6..=18).contains(&code.len()) || !code.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
+    }
+    let at = |table: &[[u8; 10]], row: usize, column: u8| {
+        table.get(row).and_then(|r| r.get(usize::from(column))).copied().unwrap_or_default()
+    };
+    let check = code.bytes().rev().enumerate().fold(0_u8, |check, (n, b)| {
+        let permuted = at(&PERMUTE, n % 8, b - b'0');
+        at(&MULTIPLY, usize::from(check), permuted)
+    });
+    check == 0
+}
+
+/// LOINC codes: digits, a dash, a Luhn check digit. Parts (`LP`, `LA`) pass.
+fn loinc(code: &str) -> bool {
+    if code.starts_with('L') {
+        return true;
+    }
+    let Some((number, check)) = code.split_once('-') else { return false };
+    let digits = !number.is_empty() && number.len() <= 7 && number.bytes().all(|b| b.is_ascii_digit());
+    let sum: u32 = number
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(n, b)| {
+            let digit = u32::from(b.saturating_sub(b'0'));
+            let doubled = if n % 2 == 0 { digit * 2 } else { digit };
+            doubled / 10 + doubled % 10
+        })
+        .sum();
+    digits && check.parse::<u32>().is_ok_and(|c| check.len() == 1 && c == (10 - sum % 10) % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_digits_tell_slips() {
+        for code in ["371530004", "440545006", "41000179103", "1003642006", "138875005"] {
+            assert!(sctid(code), "{code}");
+        }
+        for code in ["371530005", "371530040", "12345", "37153000x", "", "1234567890123456789"] {
+            assert!(!sctid(code), "{code}");
+        }
+        for code in ["8867-4", "29463-7", "85354-9", "2708-6", "LP7753-9"] {
+            assert!(loinc(code), "{code}");
+        }
+        for code in ["8867-5", "8876-4", "8867", "", "-4", "x-1", "12345678-9"] {
+            assert!(!loinc(code), "{code}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The bundle as a set of resources that name each other.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+/// One entry.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub full_url: Option<&'a str>,
+    pub resource: Option<&'a Value>,
+    /// `resourceType`, empty if it has none.
+    pub kind: &'a str,
+}
+
+/// A resource of the bundle: an entry's, or one contained in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub entry: usize,
+    pub contained: Option<usize>,
+}
+
+/// The entries and how they are found.
+#[derive(Debug)]
+pub(crate) struct Document<'a> {
+    pub entries: Vec<Entry<'a>>,
+    by_url: HashMap<&'a str, usize>,
+    by_name: HashMap<(&'a str, &'a str), usize>,
+}
+
+/// What a reference leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resolved {
+    /// As FHIR says.
+    To(usize),
+    /// Only by type and id, although the entries' fullUrls do not allow it.
+    Loosely(usize),
+    Nowhere,
+}
+
+impl<'a> Document<'a> {
+    /// Indexes a bundle.
+    pub(crate) fn of(bundle: &'a Value) -> Self {
+        let mut document = Document { entries: Vec::new(), by_url: HashMap::new(), by_name: HashMap::new() };
+        let entries = bundle.get("entry").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        for (at, entry) in entries.iter().enumerate() {
+            let full_url = entry.get("fullUrl").and_then(Value::as_str);
+            let resource = entry.get("resource").filter(|r| r.is_object());
+            let kind =
+                resource.and_then(|r| r.get("resourceType")).and_then(Value::as_str).unwrap_or_default();
+            if let Some(url) = full_url {
+                document.by_url.entry(url).or_insert(at);
+            }
+            if let Some(id) = resource.and_then(|r| r.get("id")).and_then(Value::as_str) {
+                document.by_name.entry((kind, id)).or_insert(at);
+            }
+            document.entries.push(Entry { full_url, resource, kind });
+        }
+        document
+    }
+
+    /// The entry that `reference`, standing in the entry `from`, leads to.
+    pub(crate) fn resolve(&self, reference: &str, from: usize) -> Resolved {
+        let reference = reference.split_once("/_history/").map_or(reference, |(r, _)| r);
+        if let Some(at) = self.by_url.get(reference) {
+            return Resolved::To(*at);
+        }
+        let mut parts = reference.rsplit('/');
+        let (Some(id), Some(kind)) = (parts.next(), parts.next()) else {
+            return self.by_bare_id(reference);
+        };
+        let relative = parts.next().is_none();
+        if relative && let Some(base) = self.base(from) {
+            if let Some(at) = self.by_url.get(format!("{base}/{kind}/{id}").as_str()) {
+                return Resolved::To(*at);
+            }
+        }
+        match self.by_name.get(&(kind, id)) {
+            Some(at) => Resolved::Loosely(*at),
+            None => Resolved::Nowhere,
+        }
+    }
+
+    /// A UUID without its `urn:uuid:` is a frequent slip.
+    fn by_bare_id(&self, reference: &str) -> Resolved {
+        if reference.len() != 36 {
+            return Resolved::Nowhere;
+        }
+        let url = format!("urn:uuid:{reference}");
+        self.by_url.get(url.as_str()).map_or(Resolved::Nowhere, |at| Resolved::Loosely(*at))
+    }
+
+    /// The server's address that an entry's fullUrl tells, for relative references.
+    fn base(&self, from: usize) -> Option<&'a str> {
+        let url = self.entries.get(from)?.full_url?;
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return None;
+        }
+        let (rest, _id) = url.rsplit_once('/')?;
+        rest.rsplit_once('/').map(|(base, _kind)| base)
+    }
+
+    /// The entry with this fullUrl.
+    pub(crate) fn by_url(&self, url: &str) -> Option<usize> {
+        self.by_url.get(url).copied()
+    }
+}

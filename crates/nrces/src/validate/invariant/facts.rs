@@ -1,0 +1,80 @@
+//! What invariants ask of a value.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+/// The UCUM system.
+pub(super) const UCUM: &str = "http://unitsofmeasure.org";
+
+/// The value that an invariant is about, and the entry's resource around it.
+pub(crate) struct Facts<'a> {
+    pub value: &'a Value,
+    pub root: &'a Value,
+}
+
+impl<'a> Facts<'a> {
+    /// Whether an element is there, if only by its extensions.
+    pub(super) fn has(&self, name: &str) -> bool {
+        has(self.value, name)
+    }
+
+    /// Whether a choice is there in any type.
+    pub(super) fn has_choice(&self, name: &str) -> bool {
+        let typed = |key: &str| {
+            let key = key.strip_prefix('_').unwrap_or(key);
+            key.strip_prefix(name).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+        };
+        self.value.as_object().is_some_and(|map| map.keys().any(|key| typed(key)))
+    }
+
+    /// A string element.
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        self.value.get(name).and_then(Value::as_str)
+    }
+
+    /// A number element.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        self.value.get(name).and_then(Value::as_f64)
+    }
+
+    /// Repetitions of an element.
+    pub(super) fn all(&self, name: &str) -> &'a [Value] {
+        list(self.value, name)
+    }
+}
+
+pub(super) fn has(value: &Value, name: &str) -> bool {
+    let Some(map) = value.as_object() else { return false };
+    map.get(name).is_some_and(|v| !v.is_null())
+        || map.keys().any(|key| key.strip_prefix('_').is_some_and(|key| key == name))
+}
+
+pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Whether a CodeableConcept has this coding.
+pub(super) fn coded(concept: Option<&Value>, system: &str, codes: &[&str]) -> bool {
+    let Some(concept) = concept else { return false };
+    list(concept, "coding").iter().any(|coding| {
+        let text = |key: &str| coding.get(key).and_then(Value::as_str);
+        text("system") == Some(system) && text("code").is_some_and(|code| codes.contains(&code))
+    })
+}
+
+/// Which of two dates or times is earlier; `None` if their precision leaves
+/// it open or either is malformed.
+pub(super) fn order(a: &str, b: &str) -> Option<Ordering> {
+    if let (Ok(a), Ok(b)) = (a.parse::<jiff::Timestamp>(), b.parse::<jiff::Timestamp>()) {
+        return Some(a.cmp(&b));
+    }
+    let day = |text: &str| text.split('T').next().unwrap_or_default().to_owned();
+    let (a, b) = (day(a), day(b));
+    let common = a.len().min(b.len());
+    match a.get(..common)?.cmp(b.get(..common)?) {
+        // Zones may shift a day; only a clear distance counts.
+        Ordering::Equal => None,
+        other => Some(other),
+    }
+}

@@ -1,0 +1,106 @@
+//! References: that they lead somewhere inside the document, and to what.
+
+use serde_json::Value;
+
+use super::document::{Place, Resolved};
+use super::path::Path;
+use super::walk::{Demand, Walk};
+use crate::rules::{Target, TypeUse};
+
+impl<'a> Walk<'a> {
+    /// A Reference element.
+    pub(crate) fn reference(&mut self, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
+        let Some(reference) = value.get("reference").and_then(Value::as_str) else {
+            self.identified(value, path);
+            return;
+        };
+        let Some(here) = self.place.filter(|_| !self.nested) else { return };
+        let at = path.key("reference");
+        let place = match reference.strip_prefix('#') {
+            // ref-1 tells if nothing is there.
+            Some(id) => self.contained(here, id),
+            None => self.entry(here, reference, &at),
+        };
+        let Some(place) = place else { return };
+        if place.entry != here.entry {
+            self.links.push(place.entry);
+        }
+        self.target(ty, value, place, &at);
+    }
+
+    /// Without `reference` nothing shows: an identifier alone is for machines.
+    fn identified(&mut self, value: &Value, path: &Path<'_>) {
+        let any =
+            ["identifier", "display", "_reference", "extension"].iter().any(|key| value.get(key).is_some());
+        if !any {
+            let what = "`reference` is missing: give the fullUrl of the entry that is meant";
+            self.error(&path.key("reference"), "reference-empty", what);
+        } else if self.strict {
+            self.warning(
+                path,
+                "reference-unlinked",
+                "has no `reference`: readers of the document can show nothing of it",
+            );
+        }
+    }
+
+    fn contained(&self, here: Place, id: &str) -> Option<Place> {
+        let contained = self.root.get("contained").and_then(Value::as_array)?;
+        let at = contained.iter().position(|r| r.get("id").and_then(Value::as_str) == Some(id))?;
+        Some(Place { entry: here.entry, contained: Some(at) })
+    }
+
+    fn entry(&mut self, here: Place, reference: &str, at: &Path<'_>) -> Option<Place> {
+        match self.document.resolve(reference, here.entry) {
+            Resolved::To(entry) => Some(Place { entry, contained: None }),
+            Resolved::Loosely(entry) => {
+                let what = "leads to no entry's fullUrl, though an entry has this type and id: \
+                            use that entry's fullUrl";
+                self.error(at, "reference-unresolved", what);
+                Some(Place { entry, contained: None })
+            }
+            Resolved::Nowhere => {
+                let what = "leads to no entry of this document: add the resource as an entry, \
+                            with this as its fullUrl, or correct the reference";
+                self.error(at, "reference-unresolved", what);
+                None
+            }
+        }
+    }
+
+    /// The type of the target now, its profile when its turn comes.
+    fn target(&mut self, ty: &'a TypeUse, value: &Value, place: Place, at: &Path<'_>) {
+        let Some(resource) = self.document.entries.get(place.entry).and_then(|e| e.resource) else { return };
+        let resource = match place.contained {
+            Some(n) => resource.get("contained").and_then(|c| c.get(n)),
+            None => Some(resource),
+        };
+        let kind = resource.and_then(|r| r.get("resourceType")).and_then(Value::as_str).unwrap_or_default();
+        if value.get("type").and_then(Value::as_str).is_some_and(|told| told != kind) {
+            let what = "says another type than the resource that the reference leads to";
+            if let Some(up) = at.up() {
+                self.error(&up.key("type"), "reference-type", what);
+            }
+        }
+        if ty.targets.is_empty() || ty.targets.iter().any(|t| &*t.name == "Resource") {
+            return;
+        }
+        let fitting: Vec<&Target> = ty.targets.iter().filter(|t| *t.name == *kind).collect();
+        if fitting.is_empty() {
+            self.error(at, "reference-target", format!("must lead to {}", names(&ty.targets)));
+        } else if fitting.iter().all(|t| t.profile.is_some()) {
+            let choices = fitting.iter().filter_map(|t| t.profile).collect();
+            self.demands.push(Demand { place, choices });
+        }
+    }
+}
+
+fn names(targets: &[Target]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for target in targets {
+        if !names.contains(&&*target.name) {
+            names.push(&target.name);
+        }
+    }
+    format!("a resource of type {}", names.join(" or "))
+}

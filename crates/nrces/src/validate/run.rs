@@ -1,0 +1,280 @@
+//! One validation: the Bundle, then every entry against what it claims and
+//! what is demanded of it, each pair once.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use serde_json::Value;
+
+use super::Options;
+use super::bundle;
+use super::document::{Document, Place};
+use super::found::{Found, MAX_ISSUES};
+use super::path::Path;
+use super::record;
+use super::walk::{Demand, Walk};
+use crate::issue::Issue;
+use crate::rules::{Rules, ShapeId};
+
+const DOCUMENT_BUNDLE: &str = "https://nrces.in/ndhm/fhir/r4/StructureDefinition/DocumentBundle";
+const NRCES: &str = "https://nrces.in/ndhm/fhir/r4/StructureDefinition/";
+
+/// Every problem of a bundle, in the order of its entries.
+pub(super) fn run(rules: &Rules, bundle: &Value, options: Options) -> Vec<Issue> {
+    if bundle.get("resourceType").and_then(Value::as_str) != Some("Bundle") {
+        let what = "must be a JSON object with resourceType `Bundle`: a FHIR document";
+        return vec![Issue::error("Bundle", "not-a-bundle", what)];
+    }
+    let document = Document::of(bundle);
+    let mut run = Run::new(rules, &document, options);
+    run.bundle(bundle);
+    run.entries();
+    run.finish()
+}
+
+struct Run<'a> {
+    rules: &'a Rules,
+    document: &'a Document<'a>,
+    options: Options,
+    /// Problems with the entry that they are of; 0 is the Bundle.
+    found: Vec<(usize, Issue)>,
+    cut: bool,
+    done: HashSet<(Place, ShapeId)>,
+    walked: Vec<bool>,
+    links: Vec<Vec<usize>>,
+    queue: VecDeque<Demand>,
+    /// Outcomes of trials among several profiles.
+    trials: HashMap<(Place, ShapeId), Trial>,
+}
+
+/// What a walk brought, held back until it is chosen.
+struct Trial {
+    found: Found,
+    demands: Vec<Demand>,
+    links: Vec<usize>,
+}
+
+impl<'a> Run<'a> {
+    fn new(rules: &'a Rules, document: &'a Document<'a>, options: Options) -> Self {
+        let number = document.entries.len();
+        Self {
+            rules,
+            document,
+            options,
+            found: Vec::new(),
+            cut: false,
+            done: HashSet::new(),
+            walked: vec![false; number],
+            links: vec![Vec::new(); number],
+            queue: VecDeque::new(),
+            trials: HashMap::new(),
+        }
+    }
+
+    fn walk(&self, place: Option<Place>, root: &'a Value) -> Walk<'a> {
+        Walk {
+            rules: self.rules,
+            document: self.document,
+            strict: self.options.strict,
+            place,
+            root,
+            found: Found::default(),
+            demands: Vec::new(),
+            links: Vec::new(),
+            nested: false,
+        }
+    }
+
+    fn bundle(&mut self, bundle: &'a Value) {
+        let shape = self.rules.profile(DOCUMENT_BUNDLE).map(|p| p.shape);
+        let shape = shape.or_else(|| self.rules.type_named("Bundle"));
+        let mut walk = self.walk(None, bundle);
+        if let Some(shape) = shape {
+            walk.object(shape, bundle, &Path::root("Bundle"));
+        }
+        bundle::check(&mut walk, bundle);
+        if !self.document.entries.iter().any(|e| e.kind == "Composition") {
+            let what = "has no Composition: nothing tells what the document is";
+            walk.error(&Path::root("Bundle").key("entry"), "no-composition", what);
+        }
+        self.take(0, walk.found);
+    }
+
+    fn take(&mut self, order: usize, found: Found) {
+        self.cut |= found.cut;
+        self.found.extend(found.issues.into_iter().map(|issue| (order, issue)));
+    }
+
+    /// Claims first, beginning with the Composition, then demands as they
+    /// arise, last the bare type of whatever met neither.
+    fn entries(&mut self) {
+        for at in 0..self.document.entries.len() {
+            self.claims(at);
+            self.demanded();
+        }
+        for at in 0..self.document.entries.len() {
+            if self.walked.get(at) == Some(&false) {
+                self.plain(at);
+                self.demanded();
+            }
+        }
+        let path = Path::root("Bundle");
+        let list = path.key("entry");
+        for at in bundle::unreached(self.document, &self.links) {
+            let mut found = Found::default();
+            let what = "is reached from the Composition by no reference: refer to it from a section \
+                        or a resource, or leave it out";
+            found.add(&list.index(at), |path| Issue::error(path, "document-orphan", what));
+            self.take(at + 1, found);
+        }
+    }
+
+    /// Holds an entry to the profiles that it names, the Composition to the
+    /// record profile of its type.
+    fn claims(&mut self, at: usize) {
+        let Some(entry) = self.document.entries.get(at) else { return };
+        let Some(resource) = entry.resource else { return };
+        let root = format!("Bundle.entry[{at}].resource");
+        let mut walk = self.walk(Some(Place { entry: at, contained: None }), resource);
+        let mut shapes = Vec::new();
+        if entry.kind == "Composition" {
+            match record::of_composition(resource) {
+                Some(kind) => {
+                    let url = format!("{NRCES}{}", kind.profile());
+                    shapes.extend(self.rules.profile(&url).map(|p| p.shape));
+                }
+                None => {
+                    let what = "must name exactly one of the eight record types, by its SNOMED CT code \
+                                or, for wellness and invoice, by `text`";
+                    walk.error(&Path::root(&root).key("type"), "record-type", what);
+                }
+            }
+        }
+        let claimed = resource.pointer("/meta/profile").and_then(Value::as_array).into_iter().flatten();
+        for (n, url) in claimed.filter_map(Value::as_str).enumerate() {
+            match self.rules.profile(url) {
+                Some(profile) if *profile.of == *entry.kind => shapes.push(profile.shape),
+                Some(_) => {
+                    let path = Path::root(&root);
+                    let (meta, what) = (path.key("meta"), "is a profile of another resource type");
+                    walk.error(&meta.key("profile").index(n), "profile-type", what);
+                }
+                None if url.starts_with(NRCES) => {
+                    let path = Path::root(&root);
+                    let (meta, what) = (
+                        path.key("meta"),
+                        "is no profile of this version of the NRCeS guide; it was not checked",
+                    );
+                    walk.warning(&meta.key("profile").index(n), "profile-unknown", what);
+                }
+                None => {}
+            }
+        }
+        self.take(at + 1, walk.found);
+        for shape in shapes {
+            self.hold(Place { entry: at, contained: None }, shape);
+        }
+    }
+
+    fn plain(&mut self, at: usize) {
+        let Some(resource) = self.document.entries.get(at).and_then(|e| e.resource) else { return };
+        let root = format!("Bundle.entry[{at}].resource");
+        let place = Place { entry: at, contained: None };
+        let mut walk = self.walk(Some(place), resource);
+        let shape = walk.resource_shape(resource, &Path::root(&root));
+        self.take(at + 1, walk.found);
+        if let Some(shape) = shape {
+            self.hold(place, shape);
+        }
+    }
+
+    fn demanded(&mut self) {
+        while let Some(demand) = self.queue.pop_front() {
+            match demand.choices.as_slice() {
+                [] => {}
+                [one] => self.hold(demand.place, *one),
+                several => self.hold_to_one_of(demand.place, several),
+            }
+        }
+    }
+
+    /// Holds a resource to a profile, once.
+    fn hold(&mut self, place: Place, shape: ShapeId) {
+        if !self.done.insert((place, shape)) {
+            return;
+        }
+        let trial = match self.trials.remove(&(place, shape)) {
+            Some(trial) => trial,
+            None => self.attempt(place, shape),
+        };
+        if let Some(walked) = self.walked.get_mut(place.entry).filter(|_| place.contained.is_none()) {
+            *walked = true;
+        }
+        if let Some(links) = self.links.get_mut(place.entry) {
+            links.extend(trial.links);
+            links.sort_unstable();
+            links.dedup();
+        }
+        self.queue.extend(trial.demands);
+        self.take(place.entry + 1, trial.found);
+    }
+
+    /// Holds a resource to the profile of several that it meets, else to that
+    /// which it misses least.
+    fn hold_to_one_of(&mut self, place: Place, shapes: &[ShapeId]) {
+        if shapes.iter().any(|shape| self.done.contains(&(place, *shape))) {
+            return;
+        }
+        let mut best: Option<(usize, ShapeId)> = None;
+        for shape in shapes {
+            if !self.trials.contains_key(&(place, *shape)) {
+                let trial = self.attempt(place, *shape);
+                self.trials.insert((place, *shape), trial);
+            }
+            let errors = self.trials.get(&(place, *shape)).map_or(0, |trial| trial.found.errors());
+            if best.is_none_or(|(least, _)| errors < least) {
+                best = Some((errors, *shape));
+            }
+        }
+        if let Some((_, shape)) = best {
+            self.hold(place, shape);
+        }
+    }
+
+    fn attempt(&self, place: Place, shape: ShapeId) -> Trial {
+        let Some(root) = self.document.entries.get(place.entry).and_then(|e| e.resource) else {
+            return Trial { found: Found::default(), demands: Vec::new(), links: Vec::new() };
+        };
+        let mut walk = self.walk(Some(place), root);
+        let at = format!("Bundle.entry[{}].resource", place.entry);
+        let at = Path::root(&at);
+        match place.contained {
+            None => walk.object(shape, root, &at),
+            Some(n) => {
+                if let Some(contained) = root.get("contained").and_then(|c| c.get(n)) {
+                    walk.object(shape, contained, &at.key("contained").index(n));
+                }
+            }
+        }
+        Trial { found: walk.found, demands: walk.demands, links: walk.links }
+    }
+
+    fn finish(mut self) -> Vec<Issue> {
+        self.found.sort_by_key(|(order, _)| *order);
+        let mut told = HashSet::new();
+        let mut issues: Vec<Issue> = Vec::new();
+        for (_, issue) in self.found {
+            if issues.len() >= MAX_ISSUES {
+                self.cut = true;
+                break;
+            }
+            if told.insert((issue.path.clone(), issue.rule.clone())) {
+                issues.push(issue);
+            }
+        }
+        if self.cut {
+            let what = "has more problems than are listed; mend these first";
+            issues.push(Issue::error("Bundle", "more", what));
+        }
+        issues
+    }
+}

@@ -1,0 +1,384 @@
+//! One resource held to one shape: structure, cardinality, types, values.
+//!
+//! The walk goes down the JSON and the shape together. It keeps no state but
+//! what it found; where it stands is known to [`Path`] on the stack. Recursion
+//! is bounded by [`MAX_DEPTH`], work by the size of the resource.
+
+use serde_json::{Map, Value};
+
+use super::document::{Document, Place};
+use super::found::Found;
+use super::path::Path;
+use super::primitive::{self, Fault};
+use super::{invariant, xhtml};
+use crate::issue::Issue;
+use crate::rules::{Element, Form, Key, MANY, Primitive, Rare, Rules, Shape, ShapeId, Special, TypeUse};
+
+/// Deeper elements than this are refused unread. R4's own resources end at
+/// about 12; extensions and nested sections may add to that.
+const MAX_DEPTH: u16 = 60;
+
+/// A walk over one resource.
+pub(crate) struct Walk<'a> {
+    pub rules: &'a Rules,
+    pub document: &'a Document<'a>,
+    pub strict: bool,
+    /// `None` while the Bundle itself is walked.
+    pub place: Option<Place>,
+    /// The entry's resource, in which `#` references are looked up.
+    pub root: &'a Value,
+    pub found: Found,
+    /// Profiles that reference targets have to meet.
+    pub demands: Vec<Demand>,
+    /// Entries that the resource leads to.
+    pub links: Vec<usize>,
+    /// Inside a Bundle within an entry nothing is resolved.
+    pub nested: bool,
+}
+
+/// A target has to meet one of these profiles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Demand {
+    pub place: Place,
+    pub choices: Vec<ShapeId>,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn error(&mut self, path: &Path<'_>, rule: &str, message: impl Into<String>) {
+        self.found.add(path, |path| Issue::error(path, rule, message));
+    }
+
+    pub(crate) fn warning(&mut self, path: &Path<'_>, rule: &str, message: impl Into<String>) {
+        self.found.add(path, |path| Issue::warning(path, rule, message));
+    }
+
+    /// Holds an object to a shape.
+    pub(crate) fn object(&mut self, id: ShapeId, value: &'a Value, path: &Path<'_>) {
+        let Some(shape) = self.rules.shape(id) else { return };
+        let Value::Object(map) = value else {
+            self.error(path, "type", format!("must be an object ({})", shape.name));
+            return;
+        };
+        if path.depth > MAX_DEPTH {
+            self.error(path, "too-deep", "is nested too deep to be read; no FHIR element lies here");
+            return;
+        }
+        let mut seen = 0_u128;
+        let mut given = 0_u128;
+        for (name, item) in map {
+            if shape.resource && name == "resourceType" {
+                continue;
+            }
+            let bare = name.strip_prefix('_').unwrap_or(name);
+            let Some((key, element, ty)) = find(shape, bare) else {
+                self.unknown(shape, name, path);
+                continue;
+            };
+            let bit = 1_u128 << key.element;
+            let path = path.key(name);
+            if bare.len() == name.len() {
+                if given & bit != 0 {
+                    let what = format!("`{}[x]` is given twice, in different types; keep one", element.name);
+                    self.error(&path, "choice", what);
+                }
+                given |= bit;
+                self.property(element, ty, item, Companion::of(map, name), &path);
+            } else {
+                self.companion(element, ty, item, &path);
+            }
+            seen |= bit;
+        }
+        if map.keys().all(|key| key == "id") {
+            self.error(path, "ele-1", "is empty; give it a value or leave it out");
+        }
+        self.missing(shape, shape.required & !seen, path);
+        for &at in &shape.invariants {
+            invariant::check(self, at, value, path);
+        }
+    }
+
+    fn unknown(&mut self, shape: &Shape, name: &str, path: &Path<'_>) {
+        let near = shape.keys.iter().find(|key| key.name.eq_ignore_ascii_case(name));
+        let mend = near.map_or_else(
+            || "remove it, or put it in an extension".to_owned(),
+            |key| format!("did you mean `{}`?", key.name),
+        );
+        self.error(&path.key(name), "unknown-element", format!("{} has no such element: {mend}", shape.name));
+    }
+
+    fn missing(&mut self, shape: &Shape, missing: u128, path: &Path<'_>) {
+        if missing == 0 {
+            return;
+        }
+        for (at, element) in shape.elements.iter().enumerate() {
+            if missing & (1 << at) != 0 {
+                let suffix = if element.choice { "[x]" } else { "" };
+                let name = format!("{}{suffix}", element.name);
+                let what = format!("`{name}` is missing: {} must have {}", shape.name, count(element));
+                self.error(&path.key(&name), "cardinality-min", what);
+            }
+        }
+    }
+
+    /// The `_name` beside a primitive: its id and extensions.
+    fn companion(&mut self, element: &'a Element, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
+        if !matches!(ty.form, Form::Primitive(_)) {
+            self.error(
+                path,
+                "unknown-element",
+                "only primitive elements have an underscored companion: remove it",
+            );
+            return;
+        }
+        let Some(shape) = self.rules.type_named("Element") else { return };
+        match value {
+            Value::Array(items) if element.array => {
+                for (at, item) in items.iter().enumerate().filter(|(_, item)| !item.is_null()) {
+                    self.object(shape, item, &path.index(at));
+                }
+            }
+            _ if element.array => self.error(path, "type", "must be an array, as the element itself is"),
+            _ => self.object(shape, value, path),
+        }
+    }
+
+    fn property(
+        &mut self,
+        element: &'a Element,
+        ty: &'a TypeUse,
+        value: &'a Value,
+        companion: Companion<'a>,
+        path: &Path<'_>,
+    ) {
+        if element.max == 0 {
+            self.error(path, "not-allowed", "is not allowed here by the profile: remove it");
+            return;
+        }
+        if !element.array {
+            if value.is_array() {
+                self.error(path, "type", "must be a single value, not an array");
+            } else if element.rare.as_ref().is_some_and(|rare| rare.slicing.is_some()) {
+                self.sliced(element, ty, std::slice::from_ref(value), path);
+            } else {
+                self.item(element, ty, value, path);
+            }
+            return;
+        }
+        let Value::Array(items) = value else {
+            self.error(path, "type", "must be an array, even for one value");
+            return;
+        };
+        self.repetitions(element, items.len(), path);
+        if element.rare.as_ref().is_some_and(|rare| rare.slicing.is_some()) {
+            self.sliced(element, ty, items, path);
+            return;
+        }
+        for (at, item) in items.iter().enumerate() {
+            if item.is_null() && companion.has(at) {
+                continue;
+            }
+            self.item(element, ty, item, &path.index(at));
+        }
+    }
+
+    fn repetitions(&mut self, element: &Element, number: usize, path: &Path<'_>) {
+        if number == 0 {
+            self.error(path, "empty", "is an empty array; leave the element out if there is nothing to say");
+        } else if number > element.max as usize {
+            let what = format!("has {number} values where {} allowed", count(element));
+            self.error(path, "cardinality-max", what);
+        } else if number < element.min as usize {
+            let what = format!("has {number} values where there must be {}", count(element));
+            self.error(path, "cardinality-min", what);
+        }
+    }
+
+    /// One value of an element.
+    pub(crate) fn item(&mut self, element: &'a Element, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
+        match ty.form {
+            Form::Primitive(primitive) => {
+                if !self.primitive(primitive, value, path) {
+                    return;
+                }
+            }
+            Form::Object(shape, special) => {
+                self.object(shape, value, path);
+                if !value.is_object() {
+                    return;
+                }
+                for profile in &ty.profiles {
+                    self.object(*profile, value, path);
+                }
+                self.special(special, ty, value, path);
+            }
+            Form::Resource => self.inline(value, path),
+            Form::Unknown => {}
+        }
+        if let Some(rare) = &element.rare {
+            self.values(rare, value, path);
+        }
+        if let Some(binding) = element.binding {
+            self.bound(binding, ty, value, path);
+        }
+        for &at in &element.invariants {
+            invariant::check(self, at, value, path);
+        }
+    }
+
+    /// Whether the value is of the primitive's type and form.
+    fn primitive(&mut self, primitive: Primitive, value: &'a Value, path: &Path<'_>) -> bool {
+        match primitive::check(primitive, value) {
+            Err(Fault::Type(what)) => {
+                self.error(path, "type", format!("must be {what}"));
+                return false;
+            }
+            Err(Fault::Format(how)) => {
+                self.error(path, "format", how);
+                return false;
+            }
+            Ok(()) => {}
+        }
+        let Value::String(text) = value else { return true };
+        match primitive {
+            Primitive::Xhtml => match xhtml::check(text) {
+                Err(xhtml::Fault::Form(what)) => self.error(path, "txt-1", format!("the narrative {what}")),
+                Err(xhtml::Fault::Blank) => {
+                    self.error(path, "txt-2", "the narrative has nothing to read: write some text")
+                }
+                Ok(()) => {}
+            },
+            // A url may lead to a Binary of the same document.
+            Primitive::Url | Primitive::Uri | Primitive::Canonical
+                if text.starts_with("urn:") || text.contains("//") =>
+            {
+                self.links.extend(self.document.by_url(text));
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn special(&mut self, special: Special, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
+        match special {
+            Special::Reference => self.reference(ty, value, path),
+            Special::Coding => self.coding(value, path),
+            Special::Extension => {
+                let url = value.get("url").and_then(Value::as_str);
+                if let Some(profile) = url.and_then(|url| self.rules.profile(url)) {
+                    self.object(profile.shape, value, path);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn values(&mut self, rare: &Rare, value: &Value, path: &Path<'_>) {
+        if let Some(fixed) = rare.fixed.as_ref().filter(|fixed| *fixed != value) {
+            self.error(path, "fixed", format!("must be exactly {fixed}"));
+        }
+        if let Some(pattern) = rare.pattern.as_ref().filter(|pattern| !contains(value, pattern)) {
+            self.error(path, "pattern", format!("must hold {pattern}"));
+        }
+        if let Some(most) = rare.max_length {
+            if value.as_str().is_some_and(|s| s.chars().count() as u64 > most) {
+                self.error(path, "max-length", format!("must have at most {most} characters"));
+            }
+        }
+        let number = value.as_f64();
+        if let Some(least) = rare.min_value.filter(|least| number.is_some_and(|n| n < *least)) {
+            self.error(path, "min-value", format!("must be at least {least}"));
+        }
+        if let Some(most) = rare.max_value.filter(|most| number.is_some_and(|n| n > *most)) {
+            self.error(path, "max-value", format!("must be at most {most}"));
+        }
+    }
+
+    /// A resource inside another: contained, or of a Bundle in an entry.
+    fn inline(&mut self, value: &'a Value, path: &Path<'_>) {
+        if self.place.is_none() {
+            // Entries are walked one by one, against what each has to meet.
+            return;
+        }
+        let Some(shape) = self.resource_shape(value, path) else { return };
+        let was = self.nested;
+        self.nested |= path.is_entry_resource();
+        self.object(shape, value, path);
+        self.nested = was;
+    }
+
+    /// The shape of a resource by its `resourceType`.
+    pub(crate) fn resource_shape(&mut self, value: &Value, path: &Path<'_>) -> Option<ShapeId> {
+        let at = path.key("resourceType");
+        if !value.is_object() {
+            self.error(path, "type", "must be an object: a resource");
+            return None;
+        }
+        let Some(kind) = value.get("resourceType") else {
+            self.error(&at, "resource-type", "`resourceType` is missing: name the type of the resource");
+            return None;
+        };
+        let Some(kind) = kind.as_str() else {
+            self.error(&at, "type", "must be a string, in quotes");
+            return None;
+        };
+        let known =
+            self.rules.type_named(kind).filter(|id| self.rules.shape(*id).is_some_and(|s| s.resource));
+        if known.is_none() {
+            if invariant::is_resource_type(self.rules, kind) {
+                self.warning(
+                    &at,
+                    "not-checked",
+                    "is of a type that no NRCeS profile uses; it was not checked",
+                );
+            } else {
+                self.error(&at, "resource-type", "is no resource type of FHIR R4");
+            }
+        }
+        known
+    }
+}
+
+fn find<'s>(shape: &'s Shape, name: &str) -> Option<(&'s Key, &'s Element, &'s TypeUse)> {
+    let key = shape.key(name)?;
+    let element = shape.elements.get(usize::from(key.element))?;
+    Some((key, element, element.types.get(usize::from(key.ty))?))
+}
+
+/// The `_name` array beside an array of primitives.
+#[derive(Clone, Copy)]
+struct Companion<'a>(Option<&'a Map<String, Value>>, &'a str);
+
+impl<'a> Companion<'a> {
+    fn of(map: &'a Map<String, Value>, name: &'a str) -> Self {
+        Self(Some(map), name)
+    }
+
+    /// Whether the companion says something at `at`.
+    fn has(self, at: usize) -> bool {
+        let Some(value) = self.0.and_then(|map| map.get(&format!("_{}", self.1))) else { return false };
+        value.get(at).is_some_and(Value::is_object)
+    }
+}
+
+/// `1`, `1 to 2`, `at least 1`, `at most 2`.
+fn count(element: &Element) -> String {
+    match (element.min, element.max) {
+        (min, MANY) => format!("at least {min}"),
+        (0, max) => format!("at most {max}"),
+        (min, max) if min == max => format!("exactly {min}"),
+        (min, max) => format!("{min} to {max}"),
+    }
+}
+
+/// Whether `value` has everything that `pattern` says.
+pub(crate) fn contains(value: &Value, pattern: &Value) -> bool {
+    match (value, pattern) {
+        (Value::Object(value), Value::Object(pattern)) => {
+            pattern.iter().all(|(name, p)| value.get(name).is_some_and(|v| contains(v, p)))
+        }
+        (Value::Array(values), Value::Array(patterns)) => {
+            patterns.iter().all(|p| values.iter().any(|v| contains(v, p)))
+        }
+        _ => value == pattern,
+    }
+}

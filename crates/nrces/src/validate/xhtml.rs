@@ -1,0 +1,380 @@
+//! The narrative's XHTML: well formed, of the tags and attributes that FHIR
+//! allows, with something to read (txt-1, txt-2). One pass, no recursion, no
+//! entities that could grow.
+
+/// What a narrative has wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Not well formed, or something that FHIR does not allow (txt-1).
+    Form(&'static str),
+    /// Nothing to read (txt-2).
+    Blank,
+}
+
+/// Elements of HTML 4.0 chapters 7 to 11 and 15, without forms, as FHIR allows.
+const ELEMENTS: &[&str] = &[
+    "a",
+    "abbr",
+    "acronym",
+    "address",
+    "b",
+    "bdo",
+    "big",
+    "blockquote",
+    "br",
+    "caption",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "del",
+    "dfn",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "map",
+    "area",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "samp",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "tt",
+    "ul",
+    "var",
+    "u",
+    "s",
+    "strike",
+    "center",
+    "font",
+];
+
+/// Attributes that FHIR allows, of any element.
+const ATTRIBUTES: &[&str] = &[
+    "title",
+    "style",
+    "class",
+    "id",
+    "lang",
+    "xml:lang",
+    "xml:space",
+    "dir",
+    "accesskey",
+    "tabindex",
+    "span",
+    "width",
+    "height",
+    "align",
+    "valign",
+    "char",
+    "charoff",
+    "abbr",
+    "axis",
+    "headers",
+    "scope",
+    "rowspan",
+    "colspan",
+    "href",
+    "hreflang",
+    "name",
+    "rel",
+    "rev",
+    "charset",
+    "type",
+    "coords",
+    "shape",
+    "src",
+    "alt",
+    "longdesc",
+    "usemap",
+    "ismap",
+    "cite",
+    "datetime",
+    "summary",
+    "border",
+    "frame",
+    "rules",
+    "cellspacing",
+    "cellpadding",
+    "nowrap",
+    "bgcolor",
+    "color",
+    "size",
+    "face",
+    "compact",
+    "start",
+    "value",
+    "clear",
+    "noshade",
+];
+
+const NAMESPACE: &str = "http://www.w3.org/1999/xhtml";
+/// How deep elements may nest: a page's tables stay far below.
+const MAX_NESTING: usize = 64;
+
+/// Checks a narrative's `div`.
+pub(crate) fn check(text: &str) -> Result<(), Fault> {
+    let mut scan = Scan { rest: text.trim(), open: Vec::new(), readable: false };
+    let start = scan.rest.strip_prefix("<div").filter(|r| r.starts_with([' ', '\t', '\n', '\r', '>', '/']));
+    if start.is_none() {
+        return Err(Fault::Form("must be one `<div>` element"));
+    }
+    while !scan.rest.is_empty() {
+        scan.step()?;
+        if scan.open.is_empty() && !scan.rest.is_empty() {
+            return Err(Fault::Form("has something after the closing `</div>`"));
+        }
+    }
+    if !scan.open.is_empty() {
+        return Err(Fault::Form("ends before every element is closed"));
+    }
+    if scan.readable { Ok(()) } else { Err(Fault::Blank) }
+}
+
+struct Scan<'a> {
+    rest: &'a str,
+    open: Vec<&'a str>,
+    readable: bool,
+}
+
+impl<'a> Scan<'a> {
+    fn step(&mut self) -> Result<(), Fault> {
+        let Some(tag) = self.rest.strip_prefix('<') else { return self.words() };
+        if let Some(comment) = tag.strip_prefix("!--") {
+            let (_, rest) = comment.split_once("-->").ok_or(Fault::Form("has a comment without an end"))?;
+            self.rest = rest;
+            return Ok(());
+        }
+        if let Some(name) = tag.strip_prefix('/') {
+            let (name, rest) = name.split_once('>').ok_or(Fault::Form("has a tag without `>`"))?;
+            if self.open.pop() != Some(name.trim_end()) {
+                return Err(Fault::Form("closes an element that is not the innermost open one"));
+            }
+            self.rest = rest;
+            return Ok(());
+        }
+        if tag.starts_with(['!', '?']) {
+            return Err(Fault::Form("must not hold a document type, CDATA or processing instruction"));
+        }
+        self.element(tag)
+    }
+
+    fn words(&mut self) -> Result<(), Fault> {
+        let (words, rest) = self.rest.split_at(self.rest.find('<').unwrap_or(self.rest.len()));
+        entities(words)?;
+        self.readable |= has_words(words);
+        self.rest = rest;
+        Ok(())
+    }
+
+    fn element(&mut self, tag: &'a str) -> Result<(), Fault> {
+        let (name, mut rest) = split_name(tag);
+        if !ELEMENTS.contains(&name) {
+            return Err(Fault::Form(
+                "uses an element that FHIR does not allow; only basic formatting in lower case, \
+                 no scripts, forms, frames or objects",
+            ));
+        }
+        let root = self.open.is_empty();
+        let mut namespace = false;
+        let mut seen: Vec<&str> = Vec::new();
+        loop {
+            let spaced = rest.starts_with([' ', '\t', '\n', '\r']);
+            rest = rest.trim_start();
+            if let Some(after) = rest.strip_prefix("/>") {
+                self.rest = after;
+                self.readable |= name == "img";
+                break;
+            }
+            if let Some(after) = rest.strip_prefix('>') {
+                self.rest = after;
+                self.readable |= name == "img";
+                self.open.push(name);
+                break;
+            }
+            let (attribute, value, after) = attribute(rest)
+                .filter(|_| spaced)
+                .ok_or(Fault::Form("has a tag that is not well formed; attributes are name=\"value\""))?;
+            if attribute == "xmlns" {
+                namespace = value == NAMESPACE;
+                if !namespace {
+                    return Err(Fault::Form("must be of the namespace http://www.w3.org/1999/xhtml"));
+                }
+            } else {
+                allowed(attribute, value)?;
+            }
+            if seen.contains(&attribute) || seen.len() > ATTRIBUTES.len() {
+                return Err(Fault::Form("has an attribute twice on one element"));
+            }
+            seen.push(attribute);
+            rest = after;
+        }
+        if root && !namespace {
+            return Err(Fault::Form("must carry xmlns=\"http://www.w3.org/1999/xhtml\" on its `<div>`"));
+        }
+        if self.open.len() > MAX_NESTING {
+            return Err(Fault::Form("nests elements more than 64 deep"));
+        }
+        Ok(())
+    }
+}
+
+fn split_name(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.')));
+    text.split_at(end.unwrap_or(text.len()))
+}
+
+/// `name="value"` at the start of `text`, and what follows.
+fn attribute(text: &str) -> Option<(&str, &str, &str)> {
+    let (name, rest) = split_name(text);
+    let rest = rest.trim_start().strip_prefix('=')?.trim_start();
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (value, after) = rest.get(1..)?.split_once(quote)?;
+    (!name.is_empty() && !value.contains('<')).then_some((name, value, after))
+}
+
+fn allowed(name: &str, value: &str) -> Result<(), Fault> {
+    if !ATTRIBUTES.contains(&name) {
+        return Err(Fault::Form("has an attribute that FHIR does not allow, such as an event handler"));
+    }
+    entities(value)?;
+    let scheme: String = value.chars().filter(|c| !c.is_whitespace() && !c.is_control()).take(11).collect();
+    let scheme = scheme.to_ascii_lowercase();
+    if matches!(name, "href" | "src")
+        && (scheme.starts_with("javascript:") || scheme.starts_with("vbscript:"))
+    {
+        return Err(Fault::Form("links to a script"));
+    }
+    Ok(())
+}
+
+/// Every `&` begins an entity of XML or a character number.
+fn entities(text: &str) -> Result<(), Fault> {
+    for after in text.split('&').skip(1) {
+        let name = after.split_once(';').map_or("", |(name, _)| name);
+        let known = matches!(name, "amp" | "lt" | "gt" | "quot" | "apos");
+        if !known && character(name).is_none() {
+            return Err(Fault::Form(
+                "has an `&` that is no entity of XML: write `&amp;`, and characters instead of HTML's names for them",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The character of `#160` or `#xa0`.
+fn character(name: &str) -> Option<char> {
+    let number = name.strip_prefix('#')?;
+    let code = match number.strip_prefix('x') {
+        Some(hex) if hex.len() <= 6 => u32::from_str_radix(hex, 16).ok()?,
+        Some(_) => return None,
+        None => number.parse().ok()?,
+    };
+    char::from_u32(code).filter(|c| *c != '\0')
+}
+
+/// Whether text holds anything but white space, written out or as entity.
+fn has_words(text: &str) -> bool {
+    let mut parts = text.split('&');
+    let blank = |s: &str| s.chars().all(char::is_whitespace);
+    let first = parts.next().is_some_and(|s| !blank(s));
+    first
+        || parts.any(|part| {
+            let Some((name, rest)) = part.split_once(';') else { return true };
+            !blank(rest) || character(name).is_none_or(|c| !c.is_whitespace())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn div(inner: &str) -> Result<(), Fault> {
+        check(&format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{inner}</div>"))
+    }
+
+    #[test]
+    fn readable_pages_pass() {
+        for inner in [
+            "x",
+            "<p>नमस्ते &amp; &#160;x</p>",
+            "<table border='1'><tr><td colspan=\"2\">a<br/>b</td></tr></table>",
+            "<!-- c --><img src=\"#a\" alt=\"\"/>",
+            "<a href='#x'>y</a>",
+        ] {
+            assert_eq!(div(inner), Ok(()), "{inner}");
+        }
+    }
+
+    #[test]
+    fn what_could_harm_or_not_parse_is_refused() {
+        for inner in [
+            "<script>x</script>",
+            "<p onclick=\"x\">x</p>",
+            "<a href=\" java\nscript:x\">y</a>",
+            "<iframe src='x'/>",
+            "<P>x</P>",
+            "<p>x",
+            "x</p>",
+            "<p a>x</p>",
+            "<p title=x>x</p>",
+            "<p title=\"a\" title=\"b\">x</p>",
+            "a & b",
+            "&nbsp;x",
+            "&#0;x",
+            "<![CDATA[x]]>",
+            "<!DOCTYPE x>",
+            "<p title=\"<\">x</p>",
+            "<!-- x",
+            "<form>x</form>",
+            &"<b>".repeat(500),
+        ] {
+            assert!(matches!(div(inner), Err(Fault::Form(_))), "{inner}");
+        }
+        for text in [
+            "",
+            "x",
+            "<p>x</p>",
+            "<div>x</div>",
+            "<div xmlns=\"x\">x</div>",
+            "<divx/>",
+            "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div><p/>",
+            "<div xmlns=\"http://www.w3.org/1999/xhtml\">x",
+        ] {
+            assert!(matches!(check(text), Err(Fault::Form(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn white_space_alone_is_blank() {
+        for inner in ["", " \n", "<p> </p>", "&#160;", "<br/>", "<!-- x -->"] {
+            assert_eq!(div(inner), Err(Fault::Blank), "{inner}");
+        }
+    }
+}
