@@ -1,9 +1,14 @@
 //! ABDM's protocol: identifiers, wire types, error codes, the gateway client and callback authentication.
 
+pub mod callback;
+pub mod client;
 pub mod clock;
 pub mod error;
+mod http_client;
 pub mod id;
 pub mod path;
+pub mod push;
 pub mod text;
 pub mod time;
+pub mod tls;
 pub mod wire;
