@@ -1,0 +1,162 @@
+//! The proof: every effect counted by its body ids, and every rule that a client broke.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Violations kept; what comes after is only counted.
+const KEPT_VIOLATIONS: usize = 10_000;
+
+/// What kind of thing took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum EffectKind {
+    /// A token request: `hipId|address`.
+    TokenRequest,
+    /// A care context linked with one HI type: `hipId|address|careContext|hiType`.
+    Link,
+    /// A context notify: `hipId|address|careContext|hiTypes`.
+    ContextNotify,
+    /// An SMS: `hipId|mobile`.
+    Sms,
+    /// A discovery answered: `transactionId`.
+    OnDiscover,
+    /// An init answered: `transactionId`.
+    OnInit,
+    /// A confirmation answered: `linkRefNumber`.
+    OnConfirm,
+    /// A consent notification acknowledged: `consentId|status`.
+    ConsentAck,
+    /// A health information request answered: `transactionId`.
+    OnRequest,
+    /// A page of records: `transactionId|pageNumber`.
+    Page,
+    /// A transfer closed: `transactionId`.
+    Notify,
+    /// A profile share answered: its request id.
+    OnShare,
+}
+
+impl std::str::FromStr for EffectKind {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const ALL: [EffectKind; 12] = [
+            EffectKind::TokenRequest, EffectKind::Link, EffectKind::ContextNotify, EffectKind::Sms,
+            EffectKind::OnDiscover, EffectKind::OnInit, EffectKind::OnConfirm, EffectKind::ConsentAck,
+            EffectKind::OnRequest, EffectKind::Page, EffectKind::Notify, EffectKind::OnShare,
+        ];
+        let named = ALL.into_iter().find(|kind| serde_json::to_value(kind).is_ok_and(|name| name == text));
+        named.ok_or_else(|| serde::de::Error::custom(format!("no effect is called {text:?}")))
+    }
+}
+
+/// How often one thing took effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Effect {
+    /// What kind of thing.
+    pub kind: EffectKind,
+    /// Its body ids.
+    pub key: String,
+    /// How often it took effect. More than once is a fault of the client, but for what has no body ids.
+    pub accepted: u32,
+    /// Repeats that were recognised and dropped.
+    pub repeats: u32,
+    /// Refused for another reason.
+    pub refused: u32,
+    /// When it first was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    pub first: Timestamp,
+    /// When it last was.
+    #[schema(value_type = String, format = DateTime)]
+    pub last: Timestamp,
+}
+
+/// A rule that a client broke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Violation {
+    /// Counted from 1.
+    pub n: u64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Short name of the rule, or the code that was answered.
+    pub rule: String,
+    /// What was wrong: places and names.
+    pub detail: String,
+    /// Path of the call.
+    pub path: String,
+    /// `REQUEST-ID` of the call.
+    pub request_id: Option<String>,
+    /// Who called.
+    pub client_id: Option<String>,
+}
+
+/// How an attempt at an effect ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Accepted,
+    Repeat,
+    Refused,
+}
+
+/// Effects and violations.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    effects: BTreeMap<(EffectKind, String), Effect>,
+    violations: Vec<Violation>,
+    count: u64,
+}
+
+impl Ledger {
+    pub(crate) fn book(&mut self, kind: EffectKind, key: impl Into<String>, outcome: Outcome, now: Timestamp) {
+        let key = key.into();
+        let effect = self.effects.entry((kind, key.clone())).or_insert_with(|| Effect {
+            kind,
+            key,
+            accepted: 0,
+            repeats: 0,
+            refused: 0,
+            first: now,
+            last: now,
+        });
+        effect.last = now;
+        match outcome {
+            Outcome::Accepted => effect.accepted += 1,
+            Outcome::Repeat => effect.repeats += 1,
+            Outcome::Refused => effect.refused += 1,
+        }
+    }
+
+    pub(crate) fn violate(&mut self, violation: Violation) {
+        self.count += 1;
+        tracing::debug!(rule = violation.rule, path = violation.path, "rule broken");
+        if self.violations.len() < KEPT_VIOLATIONS {
+            self.violations.push(Violation { n: self.count, ..violation });
+        }
+    }
+
+    /// Effects of a kind (or all) whose key is `key` or begins with `key|`.
+    pub(crate) fn effects(&self, kind: Option<EffectKind>, key: Option<&str>) -> Vec<Effect> {
+        let fits = |effect: &&Effect| {
+            kind.is_none_or(|kind| effect.kind == kind)
+                && key.is_none_or(|key| {
+                    effect.key == key || effect.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('|'))
+                })
+        };
+        self.effects.values().filter(fits).cloned().collect()
+    }
+
+    pub(crate) fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// Violations in all, kept or not.
+    pub(crate) fn violation_count(&self) -> u64 {
+        self.count
+    }
+}
