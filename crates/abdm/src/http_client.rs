@@ -74,11 +74,11 @@ pub(crate) struct Traces {
 impl Traces {
     /// Without a clock, a date in `Retry-After` is not read; seconds are.
     pub(crate) fn of(headers: &HeaderMap, now: Option<Timestamp>) -> Self {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
-            correlation_id: text("correlation-id"),
-            activity_id: text("activityid"),
-            retry_after: text("retry-after").and_then(|value| retry_after(&value, now)),
+            correlation_id: text("correlation-id").map(str::to_owned),
+            activity_id: text("activityid").map(str::to_owned),
+            retry_after: text("retry-after").and_then(|value| retry_after(value, now)),
         }
     }
 
@@ -99,12 +99,11 @@ const RETRY_AFTER_LIMIT: Duration = Duration::from_hours(24);
 /// `Retry-After` in seconds or as an HTTP date (RFC 9110, 10.2.3).
 fn retry_after(value: &str, now: Option<Timestamp>) -> Option<Duration> {
     let value = value.trim();
-    let wait = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = DateTimeParser::new().parse_timestamp(value).ok()?;
-            Duration::try_from(at.duration_since(now?)).unwrap_or(Duration::ZERO)
-        }
+    let wait = if let Ok(seconds) = value.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let at = DateTimeParser::new().parse_timestamp(value).ok()?;
+        Duration::try_from(at.duration_since(now?)).unwrap_or(Duration::ZERO)
     };
     Some(wait.min(RETRY_AFTER_LIMIT))
 }

@@ -10,7 +10,6 @@ mod session;
 
 use std::fmt;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::RequestBuilder;
@@ -19,11 +18,12 @@ use serde::de::DeserializeOwned;
 
 use crate::callback::KeySource;
 use crate::clock::SharedClock;
-use crate::error::{Delivery, Failure, Retry, decode};
+use crate::error::{Delivery, Failure, FailureDetails, Retry, decode};
 use crate::http_client::{self, ANSWER_LIMIT, Traces};
 use crate::id::RequestId;
 use crate::path::Operation;
 use crate::time;
+use crate::wire::BodyError;
 use crate::wire::bridge::{BridgeServices, BridgeUrl, LinkFacility};
 use crate::wire::cert::KeySet;
 
@@ -206,12 +206,12 @@ fn session_refused(failure: &Failure) -> bool {
 }
 
 /// A call that could not be sent for want of a session is due again later, whatever was wrong with the session.
-fn not_sent(failure: Failure) -> Failure {
-    let retry = match failure.retry {
-        Retry::After(wait) => Retry::After(wait),
-        _ => Retry::Later,
-    };
-    Failure { retry, delivery: Delivery::NotSent, ..failure }
+fn not_sent(mut failure: Failure) -> Failure {
+    if !matches!(failure.retry, Retry::After(_)) {
+        failure.retry = Retry::Later;
+    }
+    failure.delivery = Delivery::NotSent;
+    failure
 }
 
 /// The registry answers 200 to failures, with an error where the result would be.
@@ -221,16 +221,21 @@ fn registry_failed(operation: Operation, body: &[u8]) -> bool {
 }
 
 fn read_answer<T: DeserializeOwned>(accepted: &Accepted) -> Result<T, Failure> {
-    crate::wire::read(&accepted.body).map_err(|error| Failure {
-        status: Some(accepted.status),
-        correlation_id: accepted.correlation_id.clone(),
-        activity_id: accepted.activity_id.clone(),
-        ..unreadable(&error.to_string(), &accepted.body)
-    })
+    crate::wire::read(&accepted.body).map_err(|error| unreadable(accepted, &error))
 }
 
-fn unreadable(what: &str, body: &Bytes) -> Failure {
-    let text =
-        format!("ABDM answered with something that cannot be read ({what}). Check the gateway's base URL.");
-    Failure { raw: body.to_vec(), ..Failure::without_answer(text, Retry::Later, Delivery::Refused) }
+fn unreadable(accepted: &Accepted, error: &BodyError) -> Failure {
+    Failure::from(FailureDetails {
+        status: Some(accepted.status),
+        code: None,
+        message: None,
+        explanation: format!(
+            "ABDM answered with something that cannot be read ({error}). Check the gateway's base URL."
+        ),
+        retry: Retry::Later,
+        delivery: Delivery::Refused,
+        correlation_id: accepted.correlation_id.clone(),
+        activity_id: accepted.activity_id.clone(),
+        raw: accepted.body.to_vec(),
+    })
 }

@@ -90,11 +90,8 @@ impl State {
             Ok(response) => {
                 let life = Duration::from_secs(response.expires_in.into());
                 let ends_at = now + life;
-                let session = Session {
-                    token: response.access_token,
-                    renew_at: ends_at - EARLY.min(life / 4),
-                    ends_at,
-                };
+                let renew_at = ends_at.saturating_sub(EARLY.min(life / 4));
+                let session = Session { token: response.access_token, renew_at, ends_at };
                 let token = session.token.clone();
                 *self = Self { session: Some(session), refused: None };
                 Ok(token)
@@ -122,6 +119,8 @@ impl State {
 
 impl Refused {
     fn failure_at(&self, now: Duration) -> Failure {
-        Failure { retry: Retry::After(self.until.saturating_sub(now)), ..self.failure.clone() }
+        let mut failure = self.failure.clone();
+        failure.retry = Retry::After(self.until.saturating_sub(now));
+        failure
     }
 }

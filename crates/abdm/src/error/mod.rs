@@ -6,6 +6,7 @@ mod decode;
 mod explain;
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,8 +21,13 @@ pub use explain::explain;
 /// Why an exchange failed.
 ///
 /// `Display` and `Debug` show nothing that ABDM wrote but its code: its words and the raw body may be personal.
+/// The fields are those of [`FailureDetails`]; they are boxed so that a `Result` stays small.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct Failure(Box<FailureDetails>);
+
+/// What is known of a [`Failure`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct FailureDetails {
     /// HTTP status, if there was an answer.
     pub status: Option<u16>,
     /// ABDM's code, such as `ABDM-1038` or `900901`, without a trailing `": "`.
@@ -75,17 +81,17 @@ impl Failure {
         let Decoded { code, message } = decode(answer.body);
         let retry = classify(operation, Some(answer.status), code.as_deref(), message.as_deref());
         let explanation = explain(operation, Some(answer.status), code.as_deref(), message.as_deref());
-        Self {
+        Self::from(FailureDetails {
             status: Some(answer.status),
             explanation: explanation.into_owned(),
             retry: if retry == Retry::Later { answer.retry_after.map_or(retry, Retry::After) } else { retry },
             delivery: delivery(answer.status),
-            correlation_id: answer.correlation_id.map(str::to_owned),
-            activity_id: answer.activity_id.map(str::to_owned),
+            correlation_id: answer.correlation_id.map(Into::into),
+            activity_id: answer.activity_id.map(Into::into),
             raw: answer.body.to_vec(),
             code,
             message,
-        }
+        })
     }
 
     /// No callback came to an accepted call for [`OVERDUE_AFTER`].
@@ -105,7 +111,7 @@ impl Failure {
     /// A failure without an answer.
     #[must_use]
     pub fn without_answer(explanation: impl Into<String>, retry: Retry, delivery: Delivery) -> Self {
-        Self {
+        Self::from(FailureDetails {
             status: None,
             code: None,
             message: None,
@@ -115,7 +121,7 @@ impl Failure {
             correlation_id: None,
             activity_id: None,
             raw: Vec::new(),
-        }
+        })
     }
 
     /// The moment before which it is of no use to try again, if that moment is known.
@@ -126,15 +132,36 @@ impl Failure {
     }
 }
 
+impl From<FailureDetails> for Failure {
+    fn from(details: FailureDetails) -> Self {
+        Self(Box::new(details))
+    }
+}
+
+impl Deref for Failure {
+    type Target = FailureDetails;
+
+    fn deref(&self) -> &FailureDetails {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut FailureDetails {
+        &mut self.0
+    }
+}
+
 /// What an `error` inside a result callback means.
 #[must_use]
 pub fn callback_failure(operation: Operation, error: &ReceivedError) -> Failure {
     let code = error.code.as_deref().and_then(normalise_code);
     let (code, message) = (code, error.message.clone());
     let retry = classify(operation, None, code.as_deref(), message.as_deref());
-    let explanation = explain(operation, None, code.as_deref(), message.as_deref()).into_owned();
-    let failure = Failure::without_answer(explanation, retry, Delivery::Refused);
-    Failure { code, message, ..failure }
+    let explanation = explain(operation, None, code.as_deref(), message.as_deref());
+    let mut failure = Failure::without_answer(explanation, retry, Delivery::Refused);
+    (failure.code, failure.message) = (code, message);
+    failure
 }
 
 /// A time-out on the other side leaves open what it had done before.

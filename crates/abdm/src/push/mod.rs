@@ -18,7 +18,7 @@ use reqwest::{Body, Url};
 use secrecy::SecretString;
 
 use crate::client::{Accepted, ClientError, bearer};
-use crate::error::{Answer, Decoded, Delivery, Failure, Retry, decode};
+use crate::error::{Answer, Decoded, Delivery, Failure, FailureDetails, Retry, decode};
 use crate::http_client::{self, Traces};
 
 pub use address::{Reach, is_public, reach};
@@ -133,15 +133,17 @@ fn refused(answer: Answer<'_>) -> Failure {
     let retry = if retry == Retry::Later { answer.retry_after.map_or(retry, Retry::After) } else { retry };
     let delivery =
         if matches!(answer.status, 408 | 502 | 504) { Delivery::Unknown } else { Delivery::Refused };
-    Failure {
+    Failure::from(FailureDetails {
         status: Some(answer.status),
         code,
         message,
-        raw: answer.body.to_vec(),
+        explanation,
+        retry,
+        delivery,
         correlation_id: answer.correlation_id.map(str::to_owned),
         activity_id: answer.activity_id.map(str::to_owned),
-        ..Failure::without_answer(explanation, retry, delivery)
-    }
+        raw: answer.body.to_vec(),
+    })
 }
 
 /// Whether an address may be connected to. The local link never may.
