@@ -14,7 +14,7 @@ use crate::seal::random_key;
 /// What a key begins with, so that one left in a file is found by those who search for secrets.
 const PREFIX: &str = "kadi_";
 /// How exactly it is noted when a key or session was last used. Noting each use would make every read a write.
-const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
+const USE_NOTED_EVERY: Duration = Duration::from_mins(1);
 
 /// An API key as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,10 @@ impl Tx {
     pub async fn revoke_key(&mut self, id: &str) -> Result<bool> {
         let now = self.now();
         let revoked = self
-            .execute("UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", args![id, now])
+            .execute(
+                "UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+                args![id, now],
+            )
             .await?;
         self.execute("DELETE FROM session WHERE key_id = $1", args![id]).await?;
         Ok(revoked > 0)
