@@ -1,10 +1,12 @@
 //! Rules built from tables: rows merged into shapes.
 
 use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use super::codes::Codes;
 use super::merge::Bases;
-use super::row::{CORE, Definition, Kind, Row, SlicingRow, Tables, TypeRow};
+use super::row::{CORE, Definition, Kind, Row, Rows, SlicingRow, Tables, TypeRow};
 use super::shape::{
     Binding, Element, Form, Key, MANY, Matcher, Primitive, Rare, Shape, ShapeId, Slice, Slicing, Special,
     Target, Test, TypeUse,
@@ -96,11 +98,18 @@ struct Builder {
     invariant_index: HashMap<String, u16>,
     /// Profile URL to the index of its definition.
     defined: HashMap<String, usize>,
+    /// Elements of base definitions, which profiles share as long as they do not
+    /// change them; the rows live as long as `bases`.
+    shared: HashMap<*const Row, Arc<Element>>,
+    /// Shapes of the elements of base definitions by type and path.
+    base_paths: HashMap<(String, String), ShapeId>,
 }
 
 /// Where rows are being built.
 struct Place<'a> {
-    root: &'a [Row],
+    root: &'a [Rc<Row>],
+    /// Whether it is a type or resource of the base, not a profile.
+    base: bool,
     /// Shapes of the elements of this definition by path, some still to come.
     paths: HashMap<String, ShapeId>,
 }
@@ -120,7 +129,7 @@ impl Builder {
                 _ => bases.add(definition),
             }
         }
-        let mut builder = Self { tables, bases, rules, invariant_index: HashMap::new(), defined };
+        let mut builder = Self { tables, bases, rules, invariant_index: HashMap::new(), defined, shared: HashMap::new(), base_paths: HashMap::new() };
         builder.number_invariants();
         builder.reserve_all()?;
         Ok(builder)
@@ -193,21 +202,39 @@ impl Builder {
     fn definition(&mut self, id: ShapeId, d: &Definition, all: &[Definition]) -> Result<(), RulesError> {
         let of = if d.kind == Kind::Profile { d.of.clone().unwrap_or_default() } else { d.name.clone() };
         let root = self.bases.rows(&of).to_vec();
-        let rows = self.bases.merge_all(&root, d.rows.iter(), &root);
+        let base = d.kind != Kind::Profile;
+        let rows = if base { root.clone() } else { self.bases.merge_all(&root, d.rows.iter(), &root) };
         let mut invariants = self.bases.invariants(&of).to_vec();
         invariants.extend(d.invariants.iter().filter(|_| d.kind == Kind::Profile).cloned());
-        let mut place = Place { root: &root, paths: HashMap::new() };
+        let mut place = Place { root: &root, base, paths: HashMap::new() };
         let shape = self.object(&of, &rows, "", &mut place, all)?;
         let shape = Shape { invariants: self.numbers(&invariants), resource: self.is_resource(&of), ..shape };
         self.put(id, shape);
-        let empty = |id: &ShapeId| self.rules.shape(*id).is_none_or(|s| s.elements.is_empty());
-        match place.paths.iter().find(|(_, id)| empty(id)) {
-            Some((path, _)) => {
-                let what = format!("an element has the content of `{path}`, which is not there");
-                Err(RulesError::Definition { name: d.name.clone(), what })
+        self.settle(&of, d, place.paths)
+    }
+
+    /// Gives the shapes that are named but not built here those of the base:
+    /// the element that they repeat was shared.
+    fn settle(
+        &mut self,
+        of: &str,
+        d: &Definition,
+        paths: HashMap<String, ShapeId>,
+    ) -> Result<(), RulesError> {
+        for (path, id) in paths {
+            if self.rules.shape(id).is_none_or(|s| s.elements.is_empty()) {
+                let key = (of.to_owned(), path);
+                let base = self.base_paths.get(&key).and_then(|base| self.rules.shape(*base)).cloned();
+                let Some(shape) = base else {
+                    let what = format!("an element has the content of `{}`, which is not there", key.1);
+                    return Err(RulesError::Definition { name: d.name.clone(), what });
+                };
+                self.put(id, shape);
+            } else if d.kind != Kind::Profile {
+                self.base_paths.insert((of.to_owned(), path), id);
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 
     fn is_resource(&self, name: &str) -> bool {
@@ -231,7 +258,7 @@ impl Builder {
     fn object(
         &mut self,
         name: &str,
-        rows: &[Row],
+        rows: &[Rc<Row>],
         path: &str,
         place: &mut Place<'_>,
         all: &[Definition],
@@ -242,19 +269,37 @@ impl Builder {
         }
         let mut shape = Shape { name: name.into(), ..Shape::default() };
         for row in rows.iter().filter(|r| !r.slice) {
-            let element = self.element(row, path, place, all)?;
+            let element = self.element_of(row, path, place, all)?;
             let at = shape.elements.len();
             if element.min > 0 {
                 shape.required |= 1 << at;
             }
             for (ty, t) in element.types.iter().enumerate() {
                 let index = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-                shape.keys.push(Key { name: t.json.clone(), element: index(at), ty: index(ty) });
+                shape.keys.push(Key { name: Arc::clone(&t.json), element: index(at), ty: index(ty) });
             }
             shape.elements.push(element);
         }
         shape.keys.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(shape)
+    }
+
+    /// The element of a row, that of the base if nothing changes it.
+    fn element_of(
+        &mut self,
+        row: &Rc<Row>,
+        path: &str,
+        place: &mut Place<'_>,
+        all: &[Definition],
+    ) -> Result<Arc<Element>, RulesError> {
+        if let Some(element) = self.shared.get(&Rc::as_ptr(row)) {
+            return Ok(Arc::clone(element));
+        }
+        let element = Arc::new(self.element(row, path, place, all)?);
+        if place.base && !repeats(row) {
+            self.shared.insert(Rc::as_ptr(row), Arc::clone(&element));
+        }
+        Ok(element)
     }
 
     fn element(
@@ -305,7 +350,7 @@ impl Builder {
         let mut types = Vec::new();
         if let Some(path) = &row.same_as {
             let shape = self.shape_at(path, place);
-            types.push(type_use(name, "BackboneElement", Form::Object(shape, Special::None)));
+            types.push(type_use(name, Form::Object(shape, Special::None)));
         }
         for t in row.types.iter().flatten() {
             types.push(self.type_use(row, t, at, place, all)?);
@@ -356,7 +401,7 @@ impl Builder {
             Form::Primitive(primitive)
         } else if row.elements().next().is_some() && row.types.as_ref().is_some_and(|t| t.len() == 1) {
             let id = self.shape_at(at, place);
-            let rows: Vec<Row> = row.elements().cloned().collect();
+            let rows: Rows = row.elements().cloned().collect();
             let mut shape = self.object(&t.code, &rows, at, place, all)?;
             shape.invariants = self.numbers(&self.bases.invariants(&t.code).to_vec());
             self.put(id, shape);
@@ -371,7 +416,7 @@ impl Builder {
         };
         let profiles = t.profiles.iter().filter_map(|url| self.profile_shape(url)).collect();
         let targets = t.targets.iter().map(|url| self.target(url)).collect();
-        Ok(TypeUse { json: json.into(), code: t.code.as_str().into(), form, profiles, targets })
+        Ok(TypeUse { json: json.into(), form, profiles, targets })
     }
 
     /// The shape behind a type profile: `SimpleQuantity` is a base type here.
@@ -416,7 +461,7 @@ impl Builder {
         if steps.iter().any(|s| s.contains('(')) {
             return None;
         }
-        let mut row = slice.clone();
+        let mut row = Rc::new(slice.clone());
         for (n, step) in steps.iter().enumerate() {
             if let Some(value) = row.pattern.as_ref().or(row.fixed.as_ref()) {
                 let rest = steps.get(n..).unwrap_or_default();
@@ -441,7 +486,7 @@ impl Builder {
     }
 
     /// Rows below a row, those of its type's profile first (extensions).
-    fn below(&self, row: &Row, place: &Place<'_>, all: &[Definition]) -> Vec<Row> {
+    fn below(&self, row: &Row, place: &Place<'_>, all: &[Definition]) -> Rows {
         let profile = row.types.as_deref().and_then(|t| t.first()).and_then(|t| t.profiles.first());
         let definition = profile.and_then(|url| self.defined.get(url)).and_then(|at| all.get(*at));
         if let Some(d) = definition {
@@ -450,6 +495,12 @@ impl Builder {
         }
         self.bases.below(row, place.root)
     }
+}
+
+/// Whether a row or one below has the content of another element: then it
+/// depends on the definition that it stands in.
+fn repeats(row: &Row) -> bool {
+    row.same_as.is_some() || row.children.iter().any(|child| repeats(child))
 }
 
 fn matcher(steps: &[&str], test: Test) -> Matcher {
@@ -461,8 +512,8 @@ fn by_url() -> SlicingRow {
     SlicingRow { by: vec![("value".to_owned(), "url".to_owned())], rules: "open".to_owned(), ordered: false }
 }
 
-fn type_use(json: &str, code: &str, form: Form) -> TypeUse {
-    TypeUse { json: json.into(), code: code.into(), form, profiles: Vec::new(), targets: Vec::new() }
+fn type_use(json: &str, form: Form) -> TypeUse {
+    TypeUse { json: json.into(), form, profiles: Vec::new(), targets: Vec::new() }
 }
 
 fn special(code: &str) -> Special {

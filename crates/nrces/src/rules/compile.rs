@@ -2,6 +2,7 @@
 //! what it changes of the type that it constrains.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -131,7 +132,7 @@ fn base_definition(structure: &Value) -> Result<Option<(Definition, Vec<Invarian
 }
 
 /// The definition that brings the rows which all of its kind share.
-fn parent(name: &str, kind: Kind, rows: &[Row]) -> Option<&'static str> {
+fn parent(name: &str, kind: Kind, rows: &[Rc<Row>]) -> Option<&'static str> {
     let extensible = rows.iter().any(|r| r.name == "modifierExtension");
     match (name, kind, extensible) {
         ("Element" | "Resource", ..) => None,
@@ -146,11 +147,12 @@ fn parent(name: &str, kind: Kind, rows: &[Row]) -> Option<&'static str> {
 
 /// Without the slicing that every extension has, and without the rows that
 /// every backbone has.
-fn trimmed(mut row: Row) -> Row {
+fn trimmed(row: Rc<Row>) -> Rc<Row> {
+    let mut row = Rc::unwrap_or_clone(row);
     row.slicing = None;
     row.children.retain(|c| !matches!(c.name.as_str(), "id" | "extension" | "modifierExtension"));
     row.children = row.children.into_iter().map(trimmed).collect();
-    row
+    Rc::new(row)
 }
 
 /// Names of the definitions that resources reach, each after its parent.

@@ -2,13 +2,14 @@
 //! other way round: what a full listing changes of its base.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use super::row::{Definition, Row, TypeRow};
+use super::row::{Definition, LimitsRow, Row, Rows, TypeRow};
 
 /// Rows of data types and resources by name, inherited ones included.
 #[derive(Debug, Default)]
 pub(crate) struct Bases {
-    rows: HashMap<String, Vec<Row>>,
+    rows: HashMap<String, Rows>,
     invariants: HashMap<String, Vec<String>>,
 }
 
@@ -25,21 +26,21 @@ impl Bases {
     }
 
     /// Backbones do not list the rows that all backbones have.
-    fn with_inherited(&self, row: &Row) -> Row {
+    fn with_inherited(&self, row: &Row) -> Rc<Row> {
         let mut row = row.clone();
         row.array = row.card.is_some_and(|card| card.max != Some(1));
         if row.children.is_empty() {
-            return row;
+            return Rc::new(row);
         }
         let code = row.types.as_deref().and_then(|t| t.first()).map_or("", |t| t.code.as_str());
         let mut children = self.rows.get(code).cloned().unwrap_or_default();
         children.extend(row.children.iter().map(|c| self.with_inherited(c)));
         row.children = children;
-        row
+        Rc::new(row)
     }
 
     /// Rows of a type, none if it is unknown or primitive.
-    pub(crate) fn rows(&self, name: &str) -> &[Row] {
+    pub(crate) fn rows(&self, name: &str) -> &[Rc<Row>] {
         self.rows.get(name).map_or(&[], Vec::as_slice)
     }
 
@@ -54,7 +55,7 @@ impl Bases {
 
     /// The element rows below a row: its own, those of the element that it
     /// repeats, or those of its one type.
-    pub(crate) fn below(&self, row: &Row, root: &[Row]) -> Vec<Row> {
+    pub(crate) fn below(&self, row: &Row, root: &[Rc<Row>]) -> Rows {
         if row.elements().next().is_some() {
             return row.elements().cloned().collect();
         }
@@ -68,7 +69,7 @@ impl Bases {
     }
 
     /// `row` as a profile's row `over` changes it.
-    pub(crate) fn merge(&self, row: &Row, over: &Row, root: &[Row]) -> Row {
+    pub(crate) fn merge(&self, row: &Row, over: &Row, root: &[Rc<Row>]) -> Row {
         let mut merged = Row {
             name: row.name.clone(),
             slice: row.slice,
@@ -89,11 +90,11 @@ impl Bases {
                 merged.invariants.push(key.clone());
             }
         }
-        if over.limits != super::row::LimitsRow::default() {
+        if over.limits != LimitsRow::default() {
             merged.limits = over.limits.clone();
         }
         if over.elements().next().is_some() {
-            let slices: Vec<Row> = merged.slices().cloned().collect();
+            let slices: Rows = merged.slices().cloned().collect();
             let below = self.below(&merged, root);
             merged.children = self.merge_all(&below, over.elements(), root);
             merged.children.extend(slices);
@@ -105,14 +106,14 @@ impl Bases {
     /// Every row of `rows`, changed where `over` names it.
     pub(crate) fn merge_all<'a>(
         &self,
-        rows: &[Row],
-        over: impl Iterator<Item = &'a Row>,
-        root: &[Row],
-    ) -> Vec<Row> {
+        rows: &[Rc<Row>],
+        over: impl Iterator<Item = &'a Rc<Row>>,
+        root: &[Rc<Row>],
+    ) -> Rows {
         let mut merged = rows.to_vec();
         for change in over {
             if let Some(row) = merged.iter_mut().find(|r| r.name == change.name) {
-                *row = self.merge(row, change, root);
+                *row = Rc::new(self.merge(row, change, root));
             }
         }
         merged
@@ -120,7 +121,7 @@ impl Bases {
 
     /// What `full` says beyond `base`; `None` if nothing. The unknown names
     /// that were met are added to `unknown`.
-    pub(crate) fn difference(&self, base: &Row, full: &Row, at: &mut Difference<'_>) -> Option<Row> {
+    pub(crate) fn difference(&self, base: &Row, full: &Row, at: &mut Difference<'_>) -> Option<Rc<Row>> {
         let mut over = Row { name: full.name.clone(), slice: full.slice, ..Row::default() };
         if full.card != base.card || full.slice {
             over.card = full.card;
@@ -151,16 +152,16 @@ impl Bases {
             }
         }
         let changed = over != Row { name: full.name.clone(), ..Row::default() };
-        changed.then_some(over)
+        changed.then(|| Rc::new(over))
     }
 
     /// The differences of all rows of a level.
     pub(crate) fn differences<'a>(
         &self,
-        base: &[Row],
-        full: impl Iterator<Item = &'a Row>,
+        base: &[Rc<Row>],
+        full: impl Iterator<Item = &'a Rc<Row>>,
         at: &mut Difference<'_>,
-    ) -> Vec<Row> {
+    ) -> Rows {
         let mut over = Vec::new();
         for row in full {
             match base.iter().find(|b| b.name == row.name) {
@@ -175,13 +176,13 @@ impl Bases {
 /// Where a difference is being taken.
 pub(crate) struct Difference<'a> {
     /// The rows of the type that is constrained.
-    pub root: &'a [Row],
+    pub root: &'a [Rc<Row>],
     /// Names that the base does not have.
     pub unknown: Vec<String>,
 }
 
 /// The row at a dotted path below `rows`.
-fn find<'a>(rows: &'a [Row], path: &str) -> Option<&'a Row> {
+fn find<'a>(rows: &'a [Rc<Row>], path: &str) -> Option<&'a Row> {
     let (first, rest) = path.split_once('.').map_or((path, None), |(f, r)| (f, Some(r)));
     let row = rows.iter().find(|r| !r.slice && r.name == first)?;
     match rest {

@@ -1,5 +1,7 @@
 //! Tables read from their text. Errors name the line.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::RulesError;
@@ -57,8 +59,8 @@ fn close(open: &mut Vec<Row>, level: usize, tables: &mut Tables) {
     while open.len() > level {
         let Some(row) = open.pop() else { return };
         match (open.last_mut(), tables.definitions.last_mut()) {
-            (Some(parent), _) => parent.children.push(row),
-            (None, Some(definition)) => definition.rows.push(row),
+            (Some(parent), _) => parent.children.push(Rc::new(row)),
+            (None, Some(definition)) => definition.rows.push(Rc::new(row)),
             (None, None) => {}
         }
     }

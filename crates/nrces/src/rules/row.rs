@@ -1,7 +1,12 @@
 //! The rule tables as they are read from text: a tree of rows, one row for
 //! each element of a definition, a profile's rows holding only what it changes.
 
+use std::rc::Rc;
+
 use serde_json::Value;
+
+/// Rows are shared between the definitions that leave them as they are.
+pub(crate) type Rows = Vec<Rc<Row>>;
 
 /// How often an element may stand: `min..max`, `None` for `*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +68,7 @@ pub(crate) struct Row {
     pub fixed: Option<Value>,
     pub pattern: Option<Value>,
     pub limits: LimitsRow,
-    pub children: Vec<Row>,
+    pub children: Rows,
 }
 
 /// What a definition is.
@@ -83,7 +88,7 @@ pub(crate) struct Definition {
     /// The type whose rows come first, or that a profile constrains.
     pub of: Option<String>,
     pub invariants: Vec<String>,
-    pub rows: Vec<Row>,
+    pub rows: Rows,
 }
 
 /// An invariant's severity and the fingerprint of its expression, by which a
@@ -136,12 +141,12 @@ pub(crate) const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 impl Row {
     /// Children that are elements.
-    pub(crate) fn elements(&self) -> impl Iterator<Item = &Self> {
+    pub(crate) fn elements(&self) -> impl Iterator<Item = &Rc<Self>> {
         self.children.iter().filter(|c| !c.slice)
     }
 
     /// Children that are slices of this element.
-    pub(crate) fn slices(&self) -> impl Iterator<Item = &Self> {
+    pub(crate) fn slices(&self) -> impl Iterator<Item = &Rc<Self>> {
         self.children.iter().filter(|c| c.slice)
     }
 

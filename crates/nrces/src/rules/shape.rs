@@ -1,6 +1,8 @@
 //! Rules in the form that validation walks: shapes (what an object may hold)
 //! and elements (how often, of which types, with which values), in one arena.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 /// Index of a shape in the arena.
@@ -8,12 +10,13 @@ use serde_json::Value;
 pub(crate) struct ShapeId(pub u32);
 
 /// What an object may hold.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Shape {
     /// Name of the type, for messages.
     pub name: Box<str>,
     pub resource: bool,
-    pub elements: Vec<Element>,
+    /// Shared between the shapes that leave them as they are.
+    pub elements: Vec<Arc<Element>>,
     /// JSON names, sorted, with the element and the type that each stands for.
     pub keys: Vec<Key>,
     /// Bit `i` is set if element `i` must stand at least once.
@@ -22,9 +25,9 @@ pub(crate) struct Shape {
 }
 
 /// A JSON name of an object of a shape.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Key {
-    pub name: Box<str>,
+    pub name: Arc<str>,
     pub element: u16,
     pub ty: u16,
 }
@@ -78,9 +81,7 @@ pub(crate) struct Binding {
 #[derive(Debug)]
 pub(crate) struct TypeUse {
     /// JSON name: `value` or, of a choice, `valueQuantity`.
-    pub json: Box<str>,
-    /// The type's name.
-    pub code: Box<str>,
+    pub json: Arc<str>,
     pub form: Form,
     /// Shapes of the profiles that the value has to meet as well.
     pub profiles: Vec<ShapeId>,

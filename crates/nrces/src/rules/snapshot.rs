@@ -1,9 +1,11 @@
 //! The snapshot of one StructureDefinition as a tree of rows.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::RulesError;
-use super::row::{BindRow, Card, InvariantRow, LimitsRow, Row, SlicingRow, TypeRow};
+use super::row::{BindRow, Card, InvariantRow, LimitsRow, Row, Rows, SlicingRow, TypeRow};
 
 /// Where R4 names the data type of ids, urls and primitive values.
 const SYSTEM_TYPE: &str = "http://hl7.org/fhirpath/System.";
@@ -13,7 +15,7 @@ const EVERYWHERE: &str = "ele-1";
 /// A definition's listing.
 pub(super) struct Snapshot {
     pub root_invariants: Vec<String>,
-    pub rows: Vec<Row>,
+    pub rows: Rows,
     pub invariants: Vec<InvariantRow>,
 }
 
@@ -42,7 +44,7 @@ pub(super) fn snapshot(structure: &Value) -> Result<Snapshot, RulesError> {
         let Some(((slice, last), above)) = segments.split_last() else { continue };
         for (slice, name) in above {
             let found = parent.children.iter_mut().find(|c| c.slice == *slice && c.name == *name);
-            parent = found.ok_or_else(|| fault(format!("{id} stands before its parent")))?;
+            parent = Rc::make_mut(found.ok_or_else(|| fault(format!("{id} stands before its parent")))?);
         }
         row.slice = *slice;
         (*last).clone_into(&mut row.name);
@@ -50,7 +52,7 @@ pub(super) fn snapshot(structure: &Value) -> Result<Snapshot, RulesError> {
             // Said of the type Extension once and for all.
             row.invariants.retain(|k| k != "ext-1");
         }
-        parent.children.push(row);
+        parent.children.push(Rc::new(row));
     }
     Ok(Snapshot { root_invariants: root.invariants, rows: root.children, invariants })
 }

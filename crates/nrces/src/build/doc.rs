@@ -1,0 +1,263 @@
+//! A document while it is being built: its entries, its ids and its problems.
+
+use std::borrow::Cow;
+
+use uuid::Uuid;
+
+use crate::canonical;
+use crate::context::{Context, Seed};
+use crate::fhir::{Map, Node};
+use crate::hi_type::HiType;
+use crate::input::{Head, Record};
+use crate::issue::Issue;
+use crate::narrative::{self, Row};
+use crate::pointer::Place;
+use crate::systems;
+use crate::time::Moment;
+
+/// The namespace of all ids made here.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6e72_6365_732d_4005_b28c_6468_6b61_6469);
+
+/// A resource of the document that others may point at.
+#[derive(Clone)]
+pub(crate) struct Ref {
+    urn: String,
+    kind: &'static str,
+    display: Option<String>,
+}
+
+impl Ref {
+    pub fn to<'a>(&self) -> Map<'a> {
+        Map::with_capacity(1).with("reference", self.urn.clone())
+    }
+
+    /// With the name of the one pointed at, for readers that do not follow.
+    pub fn named<'a>(&self) -> Map<'a> {
+        self.to().with_some("display", self.display.clone())
+    }
+
+    /// With the type that closed slicings look at.
+    pub fn typed<'a>(&self) -> Map<'a> {
+        self.to().with("type", self.kind)
+    }
+
+    /// A number of its own: the URN by which the document knows it.
+    pub fn own_number(&self) -> String {
+        self.urn.clone()
+    }
+
+    pub fn displayed(mut self, display: Option<&str>) -> Self {
+        self.display = display.map(str::to_owned);
+        self
+    }
+}
+
+/// A resource with the place of the input that it came from.
+pub(crate) struct Entry<'a> {
+    pub urn: String,
+    pub kind: &'static str,
+    pub node: Map<'a>,
+    pub origin: String,
+}
+
+/// A code that NRCeS's profiles do not take, kept as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalCode {
+    /// The code system that was named, if any.
+    pub system: Option<String>,
+    /// The code.
+    pub code: String,
+    /// JSON pointer to it in the input.
+    pub path: String,
+}
+
+/// Everything that resource builders share.
+pub(crate) struct Doc<'a> {
+    pub hi_type: HiType,
+    pub context: &'a Context,
+    pub head: Head<'a>,
+    pub date: Moment,
+    pub patient: Ref,
+    pub practitioners: Vec<Ref>,
+    pub organisation: Option<Ref>,
+    pub encounter: Option<Ref>,
+    pub entries: Vec<Entry<'a>>,
+    pub issues: Vec<Issue>,
+    pub local_codes: Vec<LocalCode>,
+    ids: Uuid,
+    made: u32,
+}
+
+impl<'a> Doc<'a> {
+    pub fn new<T: Record + serde::Serialize>(hi_type: HiType, record: &'a T, context: &'a Context) -> Self {
+        let head = record.head();
+        let ids = namespace(hi_type, record, &head, context);
+        let composition = urn(ids, "Composition");
+        let nobody = Ref { urn: composition, kind: "Patient", display: None };
+        Self {
+            hi_type,
+            context,
+            head,
+            date: Moment::unknown(),
+            patient: nobody,
+            practitioners: Vec::new(),
+            organisation: None,
+            encounter: None,
+            entries: Vec::with_capacity(16),
+            issues: Vec::new(),
+            local_codes: Vec::new(),
+            ids,
+            made: 0,
+        }
+    }
+
+    /// Who stands for the record: the first practitioner, else the facility.
+    pub fn author(&self) -> Option<&Ref> {
+        self.practitioners.first().or(self.organisation.as_ref())
+    }
+
+    /// The UUID of something of this document that has one name.
+    pub fn id(&self, name: &str) -> Uuid {
+        Uuid::new_v5(&self.ids, name.as_bytes())
+    }
+
+    /// Opens a resource of a profile: the members that every one begins with.
+    pub fn open(&mut self, kind: &'static str, profile: &'static str) -> Draft<'a> {
+        self.made += 1;
+        let id = self.id(&format!("{kind}/{}", self.made));
+        Draft::new(kind, profile, id)
+    }
+
+    /// Adds a resource with its narrative; it may be pointed at from now on.
+    pub fn add(&mut self, mut draft: Draft<'a>, row: &Row<'a>, place: &Place<'_>) -> Ref {
+        draft.head.put("text", narrative::text(row.div()));
+        self.add_bare(draft, place)
+    }
+
+    /// Adds a resource that knows no narrative.
+    pub fn add_bare(&mut self, draft: Draft<'a>, place: &Place<'_>) -> Ref {
+        let Draft { kind, urn, mut head, body } = draft;
+        head.append(body);
+        let reference = Ref { urn: urn.clone(), kind, display: None };
+        self.entries.push(Entry { urn, kind, node: head, origin: place.to_string() });
+        reference
+    }
+
+    pub fn error(&mut self, place: &Place<'_>, rule: &'static str, message: impl Into<String>) {
+        self.issues.push(Issue::error(place.to_string(), rule, message));
+    }
+
+    pub fn warn(&mut self, place: &Place<'_>, rule: &'static str, message: impl Into<String>) {
+        self.issues.push(Issue::warning(place.to_string(), rule, message));
+    }
+
+    /// The document as a Bundle; its Composition is the first entry.
+    pub fn finish(self) -> (Map<'a>, Vec<Entry0>) {
+        let origins =
+            self.entries.iter().map(|e| Entry0 { kind: e.kind, origin: e.origin.clone() }).collect();
+        let stamp = self.date.instant();
+        let identifier = self.id("Bundle.identifier").to_string();
+        let security = Map::with_capacity(3)
+            .with("system", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality")
+            .with("code", "V")
+            .with("display", "very restricted");
+        let meta = Map::with_capacity(4)
+            .with("versionId", "1")
+            .with("lastUpdated", stamp.clone())
+            .with("profile", vec!["https://nrces.in/ndhm/fhir/r4/StructureDefinition/DocumentBundle"])
+            .with("security", vec![security]);
+        let entries: Vec<Node<'a>> = self
+            .entries
+            .into_iter()
+            .map(|e| Map::with_capacity(2).with("fullUrl", e.urn).with("resource", e.node).into())
+            .collect();
+        let bundle_id = Uuid::new_v5(&self.ids, b"Bundle").to_string();
+        let bundle = Map::with_capacity(8)
+            .with("resourceType", "Bundle")
+            .with("id", bundle_id)
+            .with("meta", meta)
+            .with(
+                "identifier",
+                Map::with_capacity(2).with("system", systems::BUNDLE_ID).with("value", identifier),
+            )
+            .with("type", "document")
+            .with("timestamp", stamp)
+            .with("entry", entries);
+        (bundle, origins)
+    }
+}
+
+/// What is remembered of an entry to tell where a problem of it came from.
+pub(crate) struct Entry0 {
+    pub kind: &'static str,
+    pub origin: String,
+}
+
+/// A resource that is not in the document yet.
+pub(crate) struct Draft<'a> {
+    kind: &'static str,
+    urn: String,
+    head: Map<'a>,
+    body: Map<'a>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(kind: &'static str, profile: &'static str, id: Uuid) -> Self {
+        let mut head = Map::with_capacity(16);
+        head.put("resourceType", kind);
+        head.put("id", id.to_string());
+        let meta =
+            Map::with_capacity(1).with("profile", vec![Node::from(format!("{}{profile}", systems::PROFILE))]);
+        head.put("meta", meta);
+        Self { kind, urn: id.urn().to_string(), head, body: Map::with_capacity(12) }
+    }
+
+    /// The reference by which others will find it.
+    pub fn reference(&self) -> Ref {
+        Ref { urn: self.urn.clone(), kind: self.kind, display: None }
+    }
+
+    pub fn put(&mut self, key: &'static str, value: impl Into<Node<'a>>) {
+        self.body.put(key, value);
+    }
+
+    pub fn put_some<T: Into<Node<'a>>>(&mut self, key: &'static str, value: Option<T>) {
+        self.body.put_some(key, value);
+    }
+
+    pub fn put_one<T: Into<Node<'a>>>(&mut self, key: &'static str, value: Option<T>) {
+        self.body.put_one(key, value);
+    }
+
+    /// Members that stand before the narrative in FHIR's order.
+    pub fn put_head(&mut self, key: &'static str, value: impl Into<Node<'a>>) {
+        self.head.put(key, value);
+    }
+
+    /// A note of the author.
+    pub fn note(&mut self, texts: &[Option<Cow<'a, str>>]) {
+        let notes: Vec<Map<'a>> =
+            texts.iter().flatten().map(|text| Map::with_capacity(1).with("text", text.clone())).collect();
+        self.body.put("note", notes);
+    }
+}
+
+fn urn(namespace: Uuid, name: &str) -> String {
+    Uuid::new_v5(&namespace, name.as_bytes()).urn().to_string()
+}
+
+/// What all ids of a document are derived from: facility, patient, visit, place
+/// or given id, and the content.
+fn namespace<T: serde::Serialize>(hi_type: HiType, record: &T, head: &Head<'_>, context: &Context) -> Uuid {
+    let mut content = Vec::with_capacity(2048);
+    canonical::write(&hi_type, &mut content);
+    match head.id.get().filter(|_| context.visit.is_none()) {
+        Some(id) => canonical::write(&Seed::Given(id.to_owned()), &mut content),
+        None => canonical::write(&context.seed, &mut content),
+    }
+    canonical::write(&context.facility, &mut content);
+    canonical::write(&context.patient, &mut content);
+    canonical::write(&context.visit, &mut content);
+    canonical::write(record, &mut content);
+    Uuid::new_v5(&NAMESPACE, &content)
+}

@@ -1,0 +1,194 @@
+//! Narrative: the XHTML by which a person reads a resource or a section.
+//! Everything written here is escaped; tags come from this file alone.
+
+use std::borrow::Cow;
+
+use crate::fhir::Map;
+
+const OPEN: &str = r#"<div xmlns="http://www.w3.org/1999/xhtml">"#;
+const CLOSE: &str = "</div>";
+
+/// What there is to read of one thing: its name, and labelled facts about it.
+pub(crate) struct Row<'a> {
+    title: Cow<'a, str>,
+    facts: Vec<(&'static str, Cow<'a, str>)>,
+}
+
+impl<'a> Row<'a> {
+    pub fn new(title: impl Into<Cow<'a, str>>) -> Self {
+        Self { title: title.into(), facts: Vec::with_capacity(6) }
+    }
+
+    /// Adds a fact, if there is one.
+    pub fn fact<T: Into<Cow<'a, str>>>(&mut self, label: &'static str, value: Option<T>) {
+        if let Some(value) = value {
+            self.facts.push((label, value.into()));
+        }
+    }
+
+    /// The same with a fact more, if there is one.
+    pub fn with<T: Into<Cow<'a, str>>>(mut self, label: &'static str, value: Option<T>) -> Self {
+        self.fact(label, value);
+        self
+    }
+
+    /// All of it in one line of plain text.
+    pub fn line(&self) -> String {
+        let facts: Vec<&str> = self.facts.iter().map(|(_, value)| value.as_ref()).collect();
+        format!("{} {}", self.title, facts.join(", "))
+    }
+
+    /// The narrative of the thing itself.
+    pub fn div(&self) -> String {
+        let mut out = String::with_capacity(160);
+        out.push_str(OPEN);
+        out.push_str("<p><b>");
+        escape(&self.title, &mut out);
+        out.push_str("</b></p>");
+        if !self.facts.is_empty() {
+            out.push_str("<ul>");
+            for (label, value) in &self.facts {
+                out.push_str("<li>");
+                out.push_str(label);
+                out.push_str(": ");
+                escape(value, &mut out);
+                out.push_str("</li>");
+            }
+            out.push_str("</ul>");
+        }
+        out.push_str(CLOSE);
+        out
+    }
+}
+
+/// A section's narrative: a heading for each group of rows, and a table of them.
+pub(crate) fn table(heading: &str, rows: &[Row<'_>]) -> String {
+    let mut out = String::with_capacity(200 + rows.len() * 120);
+    out.push_str(OPEN);
+    table_body(heading, rows, &mut out);
+    out.push_str(CLOSE);
+    out
+}
+
+fn table_body(heading: &str, rows: &[Row<'_>], out: &mut String) {
+    let mut labels: Vec<&'static str> = Vec::with_capacity(8);
+    for (label, _) in rows.iter().flat_map(|row| &row.facts) {
+        if !labels.contains(label) {
+            labels.push(label);
+        }
+    }
+    if labels.is_empty() {
+        return list(rows, out);
+    }
+    out.push_str("<table><thead><tr><th>");
+    escape(heading, out);
+    for label in &labels {
+        out.push_str("</th><th>");
+        out.push_str(label);
+    }
+    out.push_str("</th></tr></thead><tbody>");
+    for row in rows {
+        cells(row, &labels, out);
+    }
+    out.push_str("</tbody></table>");
+}
+
+fn list(rows: &[Row<'_>], out: &mut String) {
+    out.push_str("<ul>");
+    for row in rows {
+        out.push_str("<li>");
+        escape(&row.title, out);
+        out.push_str("</li>");
+    }
+    out.push_str("</ul>");
+}
+
+fn cells(row: &Row<'_>, labels: &[&'static str], out: &mut String) {
+    out.push_str("<tr><td>");
+    escape(&row.title, out);
+    for label in labels {
+        out.push_str("</td><td>");
+        for (n, (_, value)) in row.facts.iter().filter(|(l, _)| l == label).enumerate() {
+            if n > 0 {
+                out.push_str("; ");
+            }
+            escape(value, out);
+        }
+    }
+    out.push_str("</td></tr>");
+}
+
+/// Plain words as a narrative, line by line.
+pub(crate) fn paragraphs(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 80);
+    out.push_str(OPEN);
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        out.push_str("<p>");
+        escape(line, &mut out);
+        out.push_str("</p>");
+    }
+    out.push_str(CLOSE);
+    out
+}
+
+/// FHIR's `Narrative` around a div.
+pub(crate) fn text<'a>(div: String) -> Map<'a> {
+    Map::with_capacity(2).with("status", "generated").with("div", div)
+}
+
+/// Appends text as XHTML; characters that XML does not know are left out.
+pub(crate) fn escape(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.find(is_special) {
+        let (plain, tail) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = tail.chars();
+        match chars.next() {
+            Some('&') => out.push_str("&amp;"),
+            Some('<') => out.push_str("&lt;"),
+            Some('>') => out.push_str("&gt;"),
+            Some('"') => out.push_str("&quot;"),
+            Some('\'') => out.push_str("&#39;"),
+            Some('\n') => out.push_str("<br/>"),
+            _ => {}
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+}
+
+fn is_special(c: char) -> bool {
+    matches!(c, '&' | '<' | '>' | '"' | '\'' | '\u{FFFE}' | '\u{FFFF}') || (c < ' ' && c != '\t')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_in_a_text_is_shown_and_not_obeyed() {
+        let div = Row::new("<script>alert(1)</script>").with("Note", Some("a & \"b\"")).div();
+        assert!(!div.contains("<script"), "{div}");
+        assert!(div.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+        assert!(div.contains("a &amp; &quot;b&quot;"));
+    }
+
+    #[test]
+    fn any_script_survives_and_control_characters_do_not() {
+        let mut out = String::new();
+        escape("बुखार\u{0}\u{8} और\nखाँसी", &mut out);
+        assert_eq!(out, "बुखार और<br/>खाँसी");
+    }
+
+    #[test]
+    fn a_table_has_a_column_for_each_fact_and_a_list_has_none() {
+        let rows = [
+            Row::new("A").with("Dose", Some("1")),
+            Row::new("B").with("Route", Some("Oral")).with("Dose", Some("2")),
+        ];
+        let div = table("Medicine", &rows);
+        assert!(div.contains("<th>Medicine</th><th>Dose</th><th>Route</th>"), "{div}");
+        assert!(div.contains("<tr><td>B</td><td>2</td><td>Oral</td></tr>"), "{div}");
+        assert!(table("Allergy", &[Row::new("Nuts")]).contains("<ul><li>Nuts</li></ul>"));
+    }
+}
