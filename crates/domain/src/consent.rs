@@ -55,8 +55,8 @@ pub struct Artefact {
     pub id: ConsentId,
     /// Whose records.
     pub abha_address: AbhaAddress,
-    /// Which facility may share them.
-    pub hip_id: ServiceId,
+    /// Which facility may share them, if the artefact says so.
+    pub hip_id: Option<ServiceId>,
     /// Who may receive them, if the artefact says so.
     pub hiu_id: Option<ServiceId>,
     /// Which visits.
@@ -148,7 +148,7 @@ pub fn check(
             return Err(Refusal::NotGranted);
         }
     }
-    if artefact.hip_id != *asked.hip_id {
+    if artefact.hip_id.as_ref().is_some_and(|hip_id| hip_id != asked.hip_id) {
         return Err(Refusal::WrongCareContexts);
     }
     if let (Some(granted), Some(asking)) = (&artefact.hiu_id, asked.hiu_id)

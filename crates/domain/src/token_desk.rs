@@ -113,6 +113,15 @@ impl TokenDesk {
         self
     }
 
+    /// The request that is under way goes out only now, or at this later time.
+    #[must_use]
+    pub fn postpone(mut self, at: Timestamp) -> Self {
+        if let Some(last) = self.requested.last_mut() {
+            *last = at;
+        }
+        self
+    }
+
     /// The request that was under way never left, or ABDM refused it at once: it does not count.
     #[must_use]
     pub fn take_back(mut self, error: Option<Problem>) -> Self {

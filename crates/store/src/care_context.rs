@@ -152,8 +152,9 @@ impl Tx {
         rows.iter().map(|row| self.read_care_context(row)).collect()
     }
 
-    /// Every care context of a patient that is in no link call, oldest first.
-    pub async fn idle_care_contexts(
+    /// Every care context of a patient that is in no link call and may have something to ask, oldest first: not
+    /// linked and not refused, or linked and marked as due because it gained an HI type.
+    pub async fn unsettled_care_contexts(
         &mut self,
         facility: &FacilityId,
         patient: &PatientRef,
@@ -164,12 +165,25 @@ impl Tx {
                     "SELECT ",
                     columns!(),
                     " FROM care_context c WHERE c.facility_id = $1 AND c.patient_reference = $2 \
-                     AND c.link_call IS NULL ORDER BY c.created_at, c.reference"
+                     AND c.link_call IS NULL AND (c.link_state IN ('unlinked', 'waiting') \
+                       OR (c.link_state = 'linked' AND c.link_due_at IS NOT NULL)) \
+                     ORDER BY c.created_at, c.reference"
                 ),
                 args![facility.as_str(), patient.as_str()],
             )
             .await?;
         rows.iter().map(|row| self.read_care_context(row)).collect()
+    }
+
+    /// Lets every refused care context of a patient wait again, because the patient changed.
+    pub async fn forgive_refusals(&mut self, facility: &FacilityId, patient: &PatientRef) -> Result<()> {
+        self.execute(
+            "UPDATE care_context SET link_state = 'waiting', link_error = NULL, link_due_at = NULL \
+             WHERE facility_id = $1 AND patient_reference = $2 AND link_state = 'failed' AND link_call IS NULL",
+            args![facility.as_str(), patient.as_str()],
+        )
+        .await?;
+        Ok(())
     }
 
     /// Patients with a care context whose wait has ended: `(facility, patient)`, up to `limit`.
@@ -178,7 +192,7 @@ impl Tx {
         let rows = self
             .all(
                 "SELECT DISTINCT facility_id, patient_reference FROM care_context \
-                 WHERE link_state = 'waiting' AND link_due_at <= $1 AND link_call IS NULL LIMIT $2",
+                 WHERE link_state IN ('waiting', 'linked') AND link_due_at <= $1 AND link_call IS NULL LIMIT $2",
                 args![now, limit],
             )
             .await?;

@@ -264,6 +264,12 @@ impl Tx {
         self.inner.clock.now()
     }
 
+    /// An id that sorts by the time it was made (UUID version 7).
+    #[must_use]
+    pub fn new_id(&self) -> uuid::Uuid {
+        crate::open::new_id(self.now())
+    }
+
     /// Wakes the workers of `queue` once this transaction has committed.
     pub fn wake(&mut self, queue: Queue) {
         self.wakes.add(queue);

@@ -104,6 +104,13 @@ impl Tx {
         Ok(moved > 0)
     }
 
+    /// Notes an error on an exchange that goes on.
+    pub async fn note_exchange_error(&mut self, id: Uuid, error: &Problem) -> Result<()> {
+        let error = self.seal_problem(Some(error))?;
+        self.execute("UPDATE exchange SET error = $2 WHERE id = $1", args![id.to_string(), error]).await?;
+        Ok(())
+    }
+
     /// Notes what an exchange is about.
     pub async fn set_exchange_subject(&mut self, id: Uuid, subject: &str) -> Result<()> {
         self.execute("UPDATE exchange SET subject = $2 WHERE id = $1", args![id.to_string(), subject])

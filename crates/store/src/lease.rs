@@ -88,7 +88,7 @@ pub struct Sending {
 }
 
 /// A call that we made, found by the `REQUEST-ID` of one of its attempts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Made {
     /// The call's id.
     pub id: Uuid,
@@ -102,6 +102,8 @@ pub struct Made {
     pub subject: String,
     /// `pending`, `sent` (accepted, callback awaited) or `done`.
     pub state: String,
+    /// The body, as it was enqueued.
+    pub body: Vec<u8>,
     /// When the attempt that this `REQUEST-ID` names was made.
     pub attempted_at: Timestamp,
 }
@@ -309,24 +311,35 @@ impl Tx {
     pub async fn call_by_request_id(&mut self, request_id: &str) -> Result<Option<Made>> {
         let row = self
             .optional(
-                "SELECT o.id, o.facility_id, o.exchange_id, o.kind, o.subject, o.state, a.started_at FROM attempt a \
+                "SELECT o.id, o.facility_id, o.exchange_id, o.kind, o.subject, o.state, o.body, a.started_at FROM attempt a \
                  JOIN outbox o ON o.id = a.outbox_id WHERE a.request_id = $1",
                 args![request_id],
             )
             .await?;
-        row.as_ref().map(read_made).transpose()
+        row.map(|row| self.read_made(&row)).transpose()
     }
 
     /// The calls of an exchange, oldest first.
     pub async fn calls_of_exchange(&mut self, exchange: Uuid) -> Result<Vec<Made>> {
         let rows = self
             .all(
-                "SELECT id, facility_id, exchange_id, kind, subject, state, created_at AS started_at FROM outbox \
+                "SELECT id, facility_id, exchange_id, kind, subject, state, body, created_at AS started_at FROM outbox \
                  WHERE exchange_id = $1 ORDER BY id",
                 args![exchange.to_string()],
             )
             .await?;
-        rows.iter().map(read_made).collect()
+        rows.iter().map(|row| self.read_made(row)).collect()
+    }
+
+    /// Whether an exchange has a call of this kind.
+    pub async fn has_call(&mut self, exchange: Uuid, kind: &str) -> Result<bool> {
+        let row = self
+            .optional(
+                "SELECT id FROM outbox WHERE exchange_id = $1 AND kind = $2 LIMIT 1",
+                args![exchange.to_string(), kind],
+            )
+            .await?;
+        Ok(row.is_some())
     }
 
     /// When the attempts of a call were made, oldest first, each with its `REQUEST-ID`.
@@ -388,6 +401,19 @@ impl Tx {
         })
     }
 
+    fn read_made(&self, row: &Row) -> Result<Made> {
+        Ok(Made {
+            id: row.parse("id")?,
+            facility: row.parse("facility_id")?,
+            exchange: row.parse("exchange_id")?,
+            kind: row.text("kind")?,
+            subject: row.text("subject")?,
+            state: row.text("state")?,
+            body: self.inner.keys()?.open_packed("call", &row.bytes("body")?)?,
+            attempted_at: row.time("started_at")?,
+        })
+    }
+
     fn read_sending(&self, row: &Row) -> Result<Sending> {
         let id = row.parse("id")?;
         Ok(Sending {
@@ -406,18 +432,6 @@ impl Tx {
 
 fn attempts(row: &Row) -> Result<u32> {
     u32::try_from(row.int("attempts")?).map_err(|error| StoreError::corrupt("attempts", error))
-}
-
-fn read_made(row: &Row) -> Result<Made> {
-    Ok(Made {
-        id: row.parse("id")?,
-        facility: row.parse("facility_id")?,
-        exchange: row.parse("exchange_id")?,
-        kind: row.text("kind")?,
-        subject: row.text("subject")?,
-        state: row.text("state")?,
-        attempted_at: row.time("started_at")?,
-    })
 }
 
 fn held(rows: u64) -> Result<()> {

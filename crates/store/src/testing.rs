@@ -1,5 +1,7 @@
 //! Private databases for tests: every test runs on SQLite and on PostgreSQL.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot have its database must fail")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -12,7 +12,7 @@ fn artefact() -> Artefact {
     Artefact {
         id: "3fa85f64-5717-4562-b3fc-2c963f66afa6".parse().unwrap(),
         abha_address: "asha.rao@sbx".parse().unwrap(),
-        hip_id: hip(),
+        hip_id: Some(hip()),
         hiu_id: None,
         care_contexts: vec![Named { patient: "P1".into(), care_context: "V1".into() }],
         hi_types: vec![HiType::Prescription],

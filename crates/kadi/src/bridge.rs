@@ -1,0 +1,187 @@
+//! The bridge: everything that `kadi serve` runs, as one value that tests and the demo start too.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use abdm::callback::{KeySource, Verifier, VerifierConfig};
+use abdm::client::{Gateway, GatewayConfig};
+use abdm::clock::SharedClock;
+use abdm::push::{Pusher, PusherConfig};
+use anyhow::Context as _;
+use domain::backoff::Backoff;
+use domain::token_desk::Limits;
+use reqwest::Url;
+use secrecy::ExposeSecret as _;
+use store::{Intake, Options, Store};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::flows::Rules;
+use crate::{http, workers};
+
+/// How long after an acceptance a callback is overdue.
+const CALLBACK_OVERDUE: Duration = abdm::error::OVERDUE_AFTER;
+
+/// What every part of a running bridge holds on to.
+pub struct Bridge {
+    /// What is remembered.
+    pub store: Store,
+    /// ABDM.
+    pub gateway: Arc<Gateway>,
+    /// Pushes pages to HIUs.
+    pub pusher: Pusher,
+    /// Tells ABDM's callbacks from others'.
+    pub verifier: Verifier,
+    /// Makes callbacks durable.
+    pub intake: Intake,
+    /// What the flows decide by.
+    pub rules: Rules,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// Pages under way at once in a transfer.
+    pub pages_at_once: u32,
+    /// The longest body of a callback, in bytes.
+    pub callback_limit: usize,
+    /// The longest body of a call to the API, in bytes.
+    pub api_limit: usize,
+}
+
+impl std::fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bridge").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+impl Bridge {
+    /// A draw of chance in 0..1, to spread retries.
+    pub fn chance(&self) -> f64 {
+        let mut bytes = [0; 4];
+        // Without randomness retries are merely not spread.
+        let _ = store::fill(&mut bytes);
+        f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+    }
+}
+
+/// A bridge that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Where ABDM reaches it.
+    pub public: SocketAddr,
+    /// Where the hospital reaches it.
+    pub private: SocketAddr,
+    /// The bridge itself.
+    pub bridge: Arc<Bridge>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Opens the store and starts listeners and workers.
+///
+/// # Errors
+/// What stands in the way, with how to mend it.
+pub async fn start(config: &Config, clock: SharedClock) -> anyhow::Result<Running> {
+    let master_key = store::master_key(&config.keys.url)?;
+    let options = Options {
+        lease: config.store.lease,
+        ..Options::new(config.store.url.expose_secret(), master_key, clock.clone())
+    };
+    start_with(config, options).await
+}
+
+/// Like [`start`], on a store opened with these options.
+pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Running> {
+    let clock = options.clock.clone();
+    let store = Store::open(options).await.context("the store cannot be opened")?;
+    let public = listen(config.server.public, "server.public").await?;
+    let private = listen(config.server.private, "server.private").await?;
+    let (public_addr, private_addr) = (public.local_addr()?, private.local_addr()?);
+    let (intake, writer) = Intake::new(store.clone());
+    let gateway = Arc::new(gateway(config, &clock)?);
+    let keys: Arc<dyn KeySource> = Arc::<Gateway>::clone(&gateway);
+    let bridge = Arc::new(Bridge {
+        pusher: Pusher::new(PusherConfig {
+            timeout: config.transfer.push_timeout,
+            allow_insecure: config.gateway.allow_insecure,
+        })?,
+        verifier: Verifier::new(verifier_config(config), keys, clock.clone()),
+        rules: rules(config),
+        pages_at_once: config.transfer.parallel,
+        callback_limit: config.server.callback_limit,
+        api_limit: config.server.api_limit,
+        store,
+        gateway,
+        intake,
+        clock,
+    });
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    tasks.spawn(writer.run());
+    workers::start(&bridge, &tasks, &stop);
+    tasks.spawn(http::serve(public, http::callbacks::router(&bridge), stop.clone()));
+    tasks.spawn(http::serve(private, http::private_router(&bridge), stop.clone()));
+    tracing::info!(server.public = %public_addr, server.private = %private_addr, "the bridge is ready");
+    Ok(Running { public: public_addr, private: private_addr, bridge, stop, tasks })
+}
+
+impl Running {
+    /// Takes no more work, finishes what is under way for at most `drain`, and ends. What is not finished by then
+    /// is taken up after the next start.
+    pub async fn stop(self, drain: Duration) {
+        self.stop.cancel();
+        self.tasks.close();
+        let store = self.bridge.store.clone();
+        let clock = self.bridge.clock.clone();
+        drop(self.bridge);
+        tokio::select! {
+            () = self.tasks.wait() => {}
+            () = clock.sleep(drain) => tracing::warn!("the drain time is over; unfinished work waits for the next start"),
+        }
+        store.close().await;
+    }
+}
+
+async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("{key} = {address} cannot be listened on; is another kadi running?"))
+}
+
+fn gateway(config: &Config, clock: &SharedClock) -> anyhow::Result<Gateway> {
+    let (client_id, client_secret) = config.gateway.credentials()?;
+    let registry_url = config.gateway.registry_url.as_deref().map(Url::parse).transpose();
+    let gateway = GatewayConfig {
+        base_url: Url::parse(&config.gateway.base_url).context("gateway.base_url is not a URL")?,
+        registry_url: registry_url.context("gateway.registry_url is not a URL")?,
+        cm_id: config.gateway.cm_id.clone(),
+        client_id,
+        client_secret,
+        timeout: config.gateway.timeout,
+        allow_insecure: config.gateway.allow_insecure,
+    };
+    Ok(Gateway::new(gateway, clock.clone())?)
+}
+
+fn verifier_config(config: &Config) -> VerifierConfig {
+    VerifierConfig {
+        claims: config.gateway.callback_claims.clone(),
+        late: config.gateway.callback_late,
+        ..VerifierConfig::default()
+    }
+}
+
+fn rules(config: &Config) -> Rules {
+    let per_page = usize::try_from(config.transfer.entries_per_page).ok().and_then(NonZeroUsize::new);
+    Rules {
+        tokens: Limits {
+            per_day: config.gateway.token_requests_per_day,
+            window: config.gateway.token_window,
+        },
+        backoff: Backoff { first: config.retry.first, max: config.retry.max },
+        callback_overdue: CALLBACK_OVERDUE,
+        per_page: per_page.unwrap_or(NonZeroUsize::MIN),
+        deadline: config.transfer.deadline,
+        allow_insecure: config.gateway.allow_insecure,
+    }
+}

@@ -1,0 +1,134 @@
+//! Consent notices: stored with their whole life, acknowledged for every status.
+//!
+//! A notice is idempotent by its content: an artefact that has ended stays ended, one that is stored is never
+//! overwritten by a notice without detail. The acknowledgement repeats the same body ids each time, and ABDM drops
+//! what it has.
+
+use abdm::id::{ConsentId, FacilityId, ServiceId};
+use abdm::path::Operation;
+use abdm::wire;
+use abdm::wire::ResponseTo;
+use abdm::wire::consent::{ConsentNotify, ConsentOnNotify};
+use abdm::wire::error::hip;
+use domain::consent::{Artefact, ConsentStatus, Named};
+use domain::event::EventType;
+use domain::facility::Facility;
+use store::{Received, StoredConsent, Tx};
+
+use super::{Answer, FlowError, Result};
+
+/// A consent was granted, denied, revoked, or has expired.
+pub(super) async fn on_notify(tx: &mut Tx, facility: &Facility, received: &Received) -> Result<()> {
+    let message: ConsentNotify = wire::read(&received.body)?;
+    let notice = &message.notification;
+    let response = super::response_to(received)?;
+    let known = tx.lock_consent(&facility.id, &notice.consent_id).await?;
+    let detail = notice.detail()?;
+    let status = to_domain(notice.status);
+    if known.is_none() && detail.is_none() && status == ConsentStatus::Granted {
+        // A grant that does not say what it grants can't be kept, and must not be called known.
+        return refuse(tx, received, response).await;
+    }
+    let after = known.as_ref().map_or(status, |known| known.status.after(status));
+    let changed = known.as_ref().is_none_or(|known| known.status != after || known.artefact.is_none());
+    if changed {
+        let stored = merge(tx, known, after, &notice.consent_id, detail.is_some().then_some(&received.body));
+        let stored = StoredConsent {
+            erase_at: detail.as_ref().map(|detail| detail.permission.data_erase_at.0).or(stored.erase_at),
+            ..stored
+        };
+        let address = detail.as_ref().map(|detail| &detail.patient.id);
+        tx.put_consent(&facility.id, &stored, address).await?;
+        announce(tx, facility, &notice.consent_id, after).await?;
+    }
+    let body = ConsentOnNotify::known(notice.consent_id.clone(), response);
+    super::reply(tx, received, Operation::ConsentOnNotify, Answer::Yes, serde_json::to_vec(&body)?).await
+}
+
+/// The time of a consent is over, and no notice came.
+pub async fn expire(tx: &mut Tx, facility: &FacilityId, id: &ConsentId) -> Result<()> {
+    let Some(known) = tx.lock_consent(facility, id).await? else { return Ok(()) };
+    if known.status != ConsentStatus::Granted {
+        return Ok(());
+    }
+    let now = tx.now();
+    let ended = StoredConsent { status: ConsentStatus::Expired, ended_at: Some(now), ..known };
+    tx.put_consent(facility, &ended, None).await?;
+    let facility = tx.facility(facility).await?.ok_or(FlowError::NoFacility)?;
+    announce(tx, &facility, id, ConsentStatus::Expired).await
+}
+
+/// What a stored consent allows; `None` if it has no artefact (any more).
+pub fn artefact(stored: &StoredConsent) -> Result<Option<Artefact>> {
+    let Some(body) = &stored.artefact else { return Ok(None) };
+    let message: ConsentNotify = wire::read(body)?;
+    let Some(detail) = message.notification.detail()? else { return Ok(None) };
+    let service =
+        |party: Option<wire::consent::Party>| party.and_then(|party| party.id?.parse::<ServiceId>().ok());
+    let named = detail.care_contexts.iter().map(|named| Named {
+        patient: named.patient_reference.as_str().to_owned(),
+        care_context: named.care_context_reference.as_str().to_owned(),
+    });
+    let care_contexts = named.collect();
+    Ok(Some(Artefact {
+        id: stored.id.clone(),
+        abha_address: detail.patient.id,
+        hip_id: service(detail.hip),
+        hiu_id: service(detail.hiu),
+        care_contexts,
+        hi_types: detail.hi_types,
+        from: detail.permission.date_range.from.0,
+        to: detail.permission.date_range.to.0,
+        erase_at: detail.permission.data_erase_at.0,
+    }))
+}
+
+fn merge(
+    tx: &Tx,
+    known: Option<StoredConsent>,
+    status: ConsentStatus,
+    id: &ConsentId,
+    body: Option<&Vec<u8>>,
+) -> StoredConsent {
+    let now = tx.now();
+    let known = known.unwrap_or(StoredConsent {
+        id: id.clone(),
+        status,
+        artefact: None,
+        erase_at: None,
+        received_at: now,
+        ended_at: None,
+    });
+    let artefact = known.artefact.clone().or_else(|| body.cloned());
+    let ended_at = known.ended_at.or_else(|| status.has_ended().then_some(now));
+    StoredConsent { status, artefact, ended_at, ..known }
+}
+
+async fn refuse(tx: &mut Tx, received: &Received, response: ResponseTo) -> Result<()> {
+    let error = hip::invalid_body();
+    super::note_refusal(tx, received, &error, "The consent notice grants nothing: consentDetail is missing.")
+        .await?;
+    let body = ConsentOnNotify::refused(error, response);
+    super::reply(tx, received, Operation::ConsentOnNotify, Answer::No, serde_json::to_vec(&body)?).await
+}
+
+async fn announce(tx: &mut Tx, facility: &Facility, id: &ConsentId, status: ConsentStatus) -> Result<()> {
+    let event = match status {
+        ConsentStatus::Granted => EventType::ConsentGranted,
+        ConsentStatus::Requested => return Ok(()),
+        ConsentStatus::Denied | ConsentStatus::Revoked | ConsentStatus::Expired => EventType::ConsentEnded,
+    };
+    tx.audit(&facility.id, "ABDM", &format!("consent {}", status.as_str()), id.as_str()).await?;
+    let data = serde_json::json!({"consentId": id, "state": status.as_str()});
+    Ok(tx.raise(&facility.id, event, data).await?)
+}
+
+fn to_domain(status: wire::consent::ConsentStatus) -> ConsentStatus {
+    match status {
+        wire::consent::ConsentStatus::Granted => ConsentStatus::Granted,
+        wire::consent::ConsentStatus::Revoked => ConsentStatus::Revoked,
+        wire::consent::ConsentStatus::Expired => ConsentStatus::Expired,
+        wire::consent::ConsentStatus::Denied => ConsentStatus::Denied,
+        wire::consent::ConsentStatus::Requested => ConsentStatus::Requested,
+    }
+}

@@ -1,0 +1,392 @@
+//! Serving a health information request: consent checked, pages pushed, the gateway told what arrived.
+//!
+//! ```text
+//! request ──refused──> on-request with an error; nothing is pushed, nothing notified
+//!    └──allowed──> on-request ──accepted──> [outbox: transfer] pages, each checked again ──all settled──> notify
+//! ```
+//! The pages are pushed by `workers::pages`, which holds the transfer's row in the outbox under a lease, so that one
+//! worker at a time serves it; whoever takes over begins at the first page that is not settled. A page may reach
+//! the HIU twice, under the same transaction and number, if its worker died between push and record.
+
+use std::collections::HashMap;
+
+use abdm::error::Failure;
+use abdm::id::{CareContextRef as WireReference, TransactionId};
+use abdm::path::Operation;
+use abdm::push::check_push_url;
+use abdm::time::AbdmTime;
+use abdm::wire;
+use abdm::wire::error::ErrorObject;
+use abdm::wire::health_information::{
+    HealthInformationRequest, KeyMaterial, OnRequest, StatusResponse, TransferIds, TransferNotify,
+};
+use domain::consent::{Artefact, Asked, Named, Refusal, check};
+use domain::event::EventType;
+use domain::exchange::ExchangeState;
+use domain::facility::Facility;
+use domain::paging;
+use domain::reference::{CareContextRef, PatientRef};
+use domain::transfer::{
+    Candidate, Covered, HiStatus, Nothing, Tally, TransferStatus, Visit, outcome as transfer_outcome, select,
+};
+use fidelius::{Nonce, PublicKey, Tolerances};
+use jiff::Timestamp;
+use store::{Call, PageEntry, Received, Sending, Transfer, TransferContext, Tx};
+
+use super::{Answer, Ctx, Result, consent, outcome, problem};
+
+/// An HIU asks for records.
+pub(super) async fn on_request(
+    ctx: &Ctx<'_>,
+    tx: &mut Tx,
+    facility: &Facility,
+    received: &Received,
+) -> Result<()> {
+    let message: HealthInformationRequest = wire::read(&received.body)?;
+    let response = super::response_to(received)?;
+    let transaction = message.transaction_id.clone();
+    if let Some(known) = tx.lock_transfer(&facility.id, &transaction).await? {
+        return repeat(tx, received, &known, &message).await;
+    }
+    let verdict = weigh(ctx, tx, facility, &message).await?;
+    let body = match &verdict {
+        Ok(artefact) => {
+            open(ctx, tx, facility, received, (&message, artefact)).await?;
+            OnRequest::acknowledged(transaction.clone(), response)
+        }
+        Err(refusal) => {
+            let error = ErrorObject::new(refusal.code(), &refusal.message());
+            super::note_refusal(tx, received, &error, &explain(refusal)).await?;
+            let subject = message.hi_request.consent.id.as_str();
+            tx.audit(&facility.id, "ABDM", &format!("request refused {}", refusal.code()), subject).await?;
+            OnRequest::refused(error, response)
+        }
+    };
+    let answer = if verdict.is_ok() { Answer::Yes } else { Answer::No };
+    super::reply(tx, received, Operation::OnRequest, answer, serde_json::to_vec(&body)?).await
+}
+
+/// The same request under another `REQUEST-ID` gets our reply again; the gateway drops what it has.
+async fn repeat(
+    tx: &mut Tx,
+    received: &Received,
+    known: &Transfer,
+    message: &HealthInformationRequest,
+) -> Result<()> {
+    let response = super::response_to(received)?;
+    let same = known.consent == message.hi_request.consent.id;
+    let (answer, body) = if same {
+        (Answer::Yes, OnRequest::acknowledged(known.transaction.clone(), response))
+    } else {
+        let error = ErrorObject::new("ABDM-1101", "Duplicate Health Information request");
+        let why = "Another request under a transaction id that is already being served.";
+        super::note_refusal(tx, received, &error, why).await?;
+        (Answer::No, OnRequest::refused(error, response))
+    };
+    super::reply(tx, received, Operation::OnRequest, answer, serde_json::to_vec(&body)?).await
+}
+
+/// Whether the request may be served: consent, key, push address, whose care contexts.
+async fn weigh(
+    ctx: &Ctx<'_>,
+    tx: &mut Tx,
+    facility: &Facility,
+    message: &HealthInformationRequest,
+) -> Result<Result<Artefact, Refusal>> {
+    let request = &message.hi_request;
+    let now = tx.now();
+    let stored = tx.lock_consent(&facility.id, &request.consent.id).await?;
+    if let Err(refusal) = permitted(facility, stored.as_ref(), message, now)? {
+        return Ok(Err(refusal));
+    }
+    let artefact = stored.as_ref().map(consent::artefact).transpose()?.flatten();
+    let Some(artefact) = artefact else { return Ok(Err(Refusal::Unknown)) };
+    if let Err(what) = usable(&request.key_material, now) {
+        return Ok(Err(Refusal::Unusable(what.to_owned())));
+    }
+    if check_push_url(&request.data_push_url, ctx.rules.allow_insecure).is_err() {
+        return Ok(Err(Refusal::Unusable("the data push address is not a public https address".to_owned())));
+    }
+    if !all_of_the_patient(tx, facility, &artefact).await? {
+        return Ok(Err(Refusal::WrongCareContexts));
+    }
+    Ok(Ok(artefact))
+}
+
+/// Whether the consent allows the request now. Asked when it arrives and before every page.
+pub fn permitted(
+    facility: &Facility,
+    stored: Option<&store::StoredConsent>,
+    message: &HealthInformationRequest,
+    now: Timestamp,
+) -> Result<Result<(), Refusal>> {
+    let range = message.hi_request.date_range;
+    let asked = Asked { hip_id: &facility.hip_id, hiu_id: None, from: range.from.0, to: range.to.0 };
+    let Some(stored) = stored else { return Ok(check(None, &asked, now)) };
+    let Some(artefact) = consent::artefact(stored)? else {
+        // Ended consents have lost their artefact: the status alone decides.
+        return Ok(Err(match stored.status {
+            domain::consent::ConsentStatus::Expired => Refusal::Expired,
+            domain::consent::ConsentStatus::Granted => Refusal::Unknown,
+            _ => Refusal::NotGranted,
+        }));
+    };
+    Ok(check(Some((stored.status, &artefact)), &asked, now))
+}
+
+fn usable(key: &KeyMaterial, now: Timestamp) -> Result<(), &'static str> {
+    if !key.is_supported() {
+        return Err("the key material is not ECDH on Curve25519");
+    }
+    if key.dh_public_key.expiry.is_some_and(|expiry| expiry.0 <= now) {
+        return Err("the public key has expired");
+    }
+    PublicKey::parse(&key.dh_public_key.key_value, &Tolerances::default())
+        .map_err(|_| "the public key is not a valid point of Curve25519")?;
+    Nonce::parse_with(&key.nonce, &Tolerances::default())
+        .map_err(|_| "the nonce is not 32 bytes in base64")?;
+    Ok(())
+}
+
+/// Whether every care context that we know of is the artefact's patient's, and we know one at least.
+async fn all_of_the_patient(tx: &mut Tx, facility: &Facility, artefact: &Artefact) -> Result<bool> {
+    let mut owners: HashMap<&str, bool> = HashMap::new();
+    for named in &artefact.care_contexts {
+        let owned = match owners.get(named.patient.as_str()) {
+            Some(owned) => *owned,
+            None => {
+                let owned = owns(tx, facility, named, artefact).await?;
+                owners.insert(&named.patient, owned);
+                owned
+            }
+        };
+        if !owned {
+            return Ok(false);
+        }
+    }
+    Ok(!artefact.care_contexts.is_empty())
+}
+
+async fn owns(tx: &mut Tx, facility: &Facility, named: &Named, artefact: &Artefact) -> Result<bool> {
+    let Ok(reference) = named.patient.parse::<PatientRef>() else { return Ok(false) };
+    let patient = tx.patient(&facility.id, &reference).await?;
+    Ok(patient.and_then(|patient| patient.abha_address).as_ref() == Some(&artefact.abha_address))
+}
+
+/// Writes the transfer: which records on which pages, which care contexts get nothing and why.
+async fn open(
+    ctx: &Ctx<'_>,
+    tx: &mut Tx,
+    facility: &Facility,
+    received: &Received,
+    (message, artefact): (&HealthInformationRequest, &Artefact),
+) -> Result<()> {
+    let range = message.hi_request.date_range;
+    let covered = Covered { hi_types: &artefact.hi_types, from: range.from.0, to: range.to.0 };
+    let mut entries = Vec::new();
+    let mut contexts = Vec::new();
+    for named in &artefact.care_contexts {
+        let chosen = choose(tx, facility, named, &covered).await?;
+        let tally = match chosen {
+            Ok(mut chosen) => {
+                let records = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
+                entries.append(&mut chosen);
+                Tally { records, ..Tally::default() }
+            }
+            Err(nothing) => Tally { description: Some(nothing.description().to_owned()), ..Tally::default() },
+        };
+        contexts.push(TransferContext {
+            patient: named.patient.clone(),
+            reference: named.care_context.clone(),
+            tally,
+        });
+    }
+    let pages = paging::pages(&entries, ctx.rules.per_page);
+    let transfer = Transfer {
+        transaction: message.transaction_id.clone(),
+        consent: artefact.id.clone(),
+        exchange: received.exchange,
+        status: TransferStatus::Acknowledged,
+        request: Some(received.body.clone()),
+        deadline: received.received_at + ctx.rules.deadline,
+        page_count: u32::try_from(pages.len()).unwrap_or(u32::MAX),
+        created_at: tx.now(),
+        ended_at: None,
+    };
+    tx.open_transfer(&facility.id, &transfer, &pages, &contexts).await?;
+    tx.audit(&facility.id, "ABDM", "transfer begun", transfer.transaction.as_str()).await?;
+    Ok(())
+}
+
+async fn choose(
+    tx: &mut Tx,
+    facility: &Facility,
+    named: &Named,
+    covered: &Covered<'_>,
+) -> Result<Result<Vec<PageEntry>, Nothing>> {
+    let (Ok(patient), Ok(reference)) =
+        (named.patient.parse::<PatientRef>(), named.care_context.parse::<CareContextRef>())
+    else {
+        return Ok(Err(Nothing::Missing));
+    };
+    let context = tx.care_context(&facility.id, &patient, &reference).await?;
+    let records = tx.records(&facility.id, &patient, &reference).await?;
+    let visit = context.as_ref().map(|context| Visit { date: &context.date, withdrawn: context.withdrawn });
+    let candidates: Vec<_> =
+        records.iter().map(|record| Candidate { hi_type: record.hi_type, valid: record.valid }).collect();
+    Ok(select(visit, &candidates, covered).map(|places| {
+        let chosen = places.iter().filter_map(|place| records.get(*place));
+        chosen
+            .map(|record| PageEntry {
+                patient: named.patient.clone(),
+                care_context: named.care_context.clone(),
+                record: record.id,
+            })
+            .collect()
+    }))
+}
+
+/// The reply was sent, or could not be. Pages go out only once ABDM has it.
+pub(super) async fn on_reply_sent(
+    ctx: &Ctx<'_>,
+    tx: &mut Tx,
+    facility: &Facility,
+    sending: &Sending,
+    outcome: &Result<(), Failure>,
+) -> Result<()> {
+    let settled = super::on_reply_sent(ctx, tx, sending, outcome).await?;
+    let Some(accepted) = settled.filter(|_| sending.subject != "refused") else { return Ok(()) };
+    let transaction = transaction_of_reply(&sending.body)?;
+    let Some(transfer) = tx.lock_transfer(&facility.id, &transaction).await? else { return Ok(()) };
+    if transfer.ended_at.is_some() || tx.has_call(transfer.exchange, super::TRANSFER).await? {
+        return Ok(());
+    }
+    if !accepted {
+        return fail(tx, facility, &transfer).await;
+    }
+    let call = Call {
+        id: tx.new_id(),
+        facility: facility.id.clone(),
+        exchange: transfer.exchange,
+        kind: super::TRANSFER,
+        subject: transaction.as_str().to_owned(),
+        body: Vec::new(),
+        due_at: tx.now(),
+    };
+    Ok(tx.enqueue(&call).await?)
+}
+
+fn transaction_of_reply(body: &[u8]) -> Result<TransactionId> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Reply {
+        hi_request: Inner,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Inner {
+        transaction_id: TransactionId,
+    }
+    Ok(serde_json::from_slice::<Reply>(body)?.hi_request.transaction_id)
+}
+
+/// ABDM does not want the pages: nothing is pushed and nothing notified.
+async fn fail(tx: &mut Tx, facility: &Facility, transfer: &Transfer) -> Result<()> {
+    tx.end_transfer(&facility.id, &transfer.transaction, TransferStatus::Failed).await?;
+    announce(tx, facility, transfer, TransferStatus::Failed).await
+}
+
+/// Every page is settled: the transfer ends and the gateway is told, row by row.
+pub async fn finish(tx: &mut Tx, facility: &Facility, transaction: &TransactionId) -> Result<()> {
+    let Some(transfer) = tx.lock_transfer(&facility.id, transaction).await? else { return Ok(()) };
+    if transfer.ended_at.is_some() {
+        return Ok(());
+    }
+    let contexts = tx.transfer_contexts(&facility.id, transaction).await?;
+    let tallies: Vec<_> = contexts.iter().map(|context| context.tally.clone()).collect();
+    let status = transfer_outcome(&tallies);
+    tx.end_transfer(&facility.id, transaction, status).await?;
+    let rows = contexts.iter().filter_map(|context| {
+        let reference: WireReference = context.reference.parse().ok()?;
+        let delivered = context.tally.status() == HiStatus::Delivered;
+        Some(StatusResponse::new(reference, delivered, &context.tally.description()))
+    });
+    let ids = TransferIds {
+        consent_id: transfer.consent.clone(),
+        transaction_id: transaction.clone(),
+        hip_id: facility.hip_id.clone(),
+    };
+    let transferred = status == TransferStatus::Transferred;
+    let body = TransferNotify::new(ids, AbdmTime(tx.now()), transferred, rows.collect());
+    let subject = transaction.as_str();
+    super::begin(tx, &facility.id, Operation::TransferNotify, subject, serde_json::to_vec(&body)?).await?;
+    tx.audit(&facility.id, "bridge", &format!("transfer {}", status.as_str()), subject).await?;
+    announce(tx, facility, &transfer, status).await
+}
+
+async fn announce(
+    tx: &mut Tx,
+    facility: &Facility,
+    transfer: &Transfer,
+    status: TransferStatus,
+) -> Result<()> {
+    let event = match status {
+        TransferStatus::Transferred => EventType::TransferCompleted,
+        _ => EventType::TransferFailed,
+    };
+    let data = serde_json::json!({
+        "transactionId": transfer.transaction, "consentId": transfer.consent, "state": status.as_str()
+    });
+    Ok(tx.raise(&facility.id, event, data).await?)
+}
+
+/// The notify was sent, or could not be. No callback follows it.
+pub(super) async fn on_notify_sent(
+    ctx: &Ctx<'_>,
+    tx: &mut Tx,
+    sending: &Sending,
+    outcome: &Result<(), Failure>,
+) -> Result<()> {
+    let now = tx.now();
+    let (state, error) = match outcome::judge(outcome) {
+        outcome::Verdict::Done => (ExchangeState::Answered, None),
+        outcome::Verdict::Refused(failure) => (ExchangeState::Refused, Some(problem(failure, now))),
+        outcome::Verdict::Again(failure) => {
+            let due_at = outcome::due_at(ctx, failure, sending.attempts, now);
+            tx.put_back_sending(sending.lease, due_at).await?;
+            return Ok(());
+        }
+    };
+    tx.finish_sending(sending.lease, false).await?;
+    tx.move_exchange(sending.exchange, state, None, error.as_ref()).await?;
+    Ok(())
+}
+
+fn explain(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Unknown => {
+            "The request names a consent that was never granted here. Nothing was sent.".to_owned()
+        }
+        Refusal::NotGranted => "The consent was revoked or denied. Nothing was sent.".to_owned(),
+        Refusal::Expired => "The consent has expired. Nothing was sent.".to_owned(),
+        Refusal::RangeOutside => {
+            "The request asks for a time outside the range that the patient allowed. Nothing was sent."
+                .to_owned()
+        }
+        Refusal::WrongCareContexts => {
+            "The consent names care contexts that are not this patient's at this facility. Nothing was sent."
+                .to_owned()
+        }
+        Refusal::Unusable(what) => format!("The request can't be served: {what}. Nothing was sent."),
+    }
+}
+
+/// A description of why the pages that are left will not be sent.
+#[must_use]
+pub fn stopped(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Expired => "Consent expired during the transfer",
+        Refusal::NotGranted | Refusal::Unknown => "Consent revoked during the transfer",
+        _ => "Consent no longer allows it",
+    }
+}

@@ -1,0 +1,34 @@
+//! What other systems reach.
+//!
+//! [`callbacks`] is the public listener; everything else is the private one. Handlers parse, authorise, call one
+//! operation and map the result.
+
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::bridge::Bridge;
+
+pub mod auth;
+pub mod body;
+pub mod callbacks;
+pub mod paging;
+pub mod problem;
+
+/// What handlers hold: the running bridge.
+pub type App = Arc<Bridge>;
+
+/// The routes of the private listener.
+pub fn private_router(app: &App) -> Router {
+    Router::new().route("/healthz", axum::routing::get(async || "ok\n")).with_state(Arc::clone(app))
+}
+
+/// Serves until `stop` is cancelled; requests under way are finished first.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(error = %error, "a listener ended");
+    }
+}

@@ -1,0 +1,13 @@
+//! Kadi is a hospital's end of ABDM in one binary: its HIP, its HIU and its ABHA desk. This library is all of the
+//! binary but its `main`, so that tests can run it in-process.
+//!
+//! [`config`] is what an operator sets, [`cli`] the commands, [`http`] what other systems reach.
+
+pub mod bridge;
+pub mod cli;
+pub mod config;
+pub mod flows;
+pub mod http;
+pub mod logging;
+pub mod start;
+pub mod workers;

@@ -1,0 +1,92 @@
+//! Works on callbacks that are on disk.
+
+use std::sync::Arc;
+
+use store::{Queue, Received};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{CONTENDED_TRIES, INBOX_AT_ONCE, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, room};
+use crate::bridge::Bridge;
+use crate::flows::{self, FlowError};
+
+/// How often a callback is tried that fails for no known reason, before it becomes a dead letter.
+const TRIES: u32 = 10;
+
+pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: CancellationToken) {
+    let permits = Arc::new(Semaphore::new(INBOX_AT_ONCE));
+    while !stop.is_cancelled() {
+        let leased = match bridge.store.lease_inbox(room(&permits)).await {
+            Ok(leased) => leased,
+            Err(error) => {
+                tracing::error!(error = %error, "the inbox cannot be read");
+                stop.run_until_cancelled(bridge.clock.sleep(STORE_DOWN)).await;
+                continue;
+            }
+        };
+        let idle = leased.is_empty();
+        for received in leased {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            let bridge = Arc::clone(&bridge);
+            tasks.spawn(async move {
+                work(&bridge, received).await;
+                drop(permit);
+                bridge.store.wake(Queue::Inbox);
+            });
+        }
+        if idle || permits.available_permits() == 0 {
+            tokio::select! {
+                () = bridge.store.woken(Queue::Inbox) => {}
+                () = bridge.clock.sleep(POLL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+async fn work(bridge: &Bridge, received: Received) {
+    let started = bridge.clock.elapsed();
+    let mut result = attempt(bridge, &received).await;
+    for _ in 0..CONTENDED_TRIES {
+        match &result {
+            Err(error) if is_contended(error) => result = attempt(bridge, &received).await,
+            _ => break,
+        }
+    }
+    let duration_ms = bridge.clock.elapsed().saturating_sub(started).as_millis();
+    match result {
+        Ok(()) => tracing::info!(
+            callback = %received.kind, facility.id = %received.facility, request.id = %received.request_id,
+            duration_ms, "callback dealt with"
+        ),
+        Err(error) if is_lease_lost(&error) => {
+            tracing::warn!(callback = %received.kind, "another worker took this callback over");
+        }
+        Err(error) => put_back(bridge, &received, &error).await,
+    }
+}
+
+async fn attempt(bridge: &Bridge, received: &Received) -> flows::Result<()> {
+    let mut tx = bridge.store.begin().await?;
+    flows::on_callback(&ctx(bridge), &mut tx, received).await?;
+    Ok(tx.commit().await?)
+}
+
+/// What may pass is tried again; what cannot becomes a dead letter, kept for an operator to mend and replay.
+async fn put_back(bridge: &Bridge, received: &Received, error: &FlowError) {
+    let passing = matches!(error, FlowError::Store(_)) || received.attempts < TRIES;
+    tracing::error!(
+        callback = %received.kind, facility.id = %received.facility, request.id = %received.request_id,
+        attempts = received.attempts, again = passing, error = %error, "callback could not be dealt with"
+    );
+    let put_back = async {
+        let mut tx = bridge.store.begin().await?;
+        let due_at = passing.then(|| ctx(bridge).retry_at(tx.now(), received.attempts));
+        tx.put_back_received(received.lease, due_at, &error.to_string()).await?;
+        tx.commit().await
+    };
+    if let Err(error) = put_back.await {
+        tracing::error!(error = %error, "a callback could not be put back; its lease will end");
+    }
+}

@@ -1,0 +1,71 @@
+//! Who does the work: the inbox's and the outbox's dispatchers, and the sweep behind every event.
+//!
+//! A dispatcher leases what is due, works on it beside others up to a limit, and sleeps until it is woken or a
+//! poll's time is over. A wake-up is a hint; the poll finds what a lost one left behind.
+
+mod inbox;
+mod outbox;
+mod pages;
+mod sweep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bridge::Bridge;
+use crate::flows::{Ctx, FlowError};
+
+/// How often a queue is looked at without having been woken; also how finely the waits of retries are kept.
+const POLL: Duration = Duration::from_secs(1);
+/// How long to wait for a database that failed.
+const STORE_DOWN: Duration = Duration::from_secs(1);
+/// Callbacks worked on at once.
+const INBOX_AT_ONCE: usize = 32;
+/// Calls under way at once.
+const OUTBOX_AT_ONCE: usize = 64;
+/// How often a transaction that met another is run again.
+const CONTENDED_TRIES: u32 = 10;
+
+/// Starts every worker. They end, their work finished or handed back, after `stop` is cancelled; `tasks` knows
+/// when.
+pub fn start(bridge: &Arc<Bridge>, tasks: &TaskTracker, stop: &CancellationToken) {
+    tasks.spawn(inbox::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
+    tasks.spawn(outbox::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
+    tasks.spawn(sweep::run(Arc::clone(bridge), stop.clone()));
+    tasks.spawn(listen(Arc::clone(bridge), stop.clone()));
+}
+
+/// Passes on the wake-ups of other instances.
+async fn listen(bridge: Arc<Bridge>, stop: CancellationToken) {
+    let listening = async {
+        loop {
+            if let Err(error) = bridge.store.listen().await {
+                tracing::warn!(error = %error, "wake-ups of other instances are not heard; polling goes on");
+                bridge.clock.sleep(STORE_DOWN).await;
+            }
+        }
+    };
+    stop.run_until_cancelled(listening).await;
+}
+
+/// What a flow has beside its message, with a fresh draw of chance.
+fn ctx(bridge: &Bridge) -> Ctx<'_> {
+    Ctx { rules: &bridge.rules, chance: bridge.chance() }
+}
+
+/// Whether running the transaction again may help, right away.
+fn is_contended(error: &FlowError) -> bool {
+    matches!(error, FlowError::Store(store::StoreError::Contended))
+}
+
+fn is_lease_lost(error: &FlowError) -> bool {
+    matches!(error, FlowError::Store(store::StoreError::LeaseLost))
+}
+
+/// How many more may be begun.
+fn room(permits: &Semaphore) -> u32 {
+    u32::try_from(permits.available_permits()).unwrap_or(u32::MAX)
+}

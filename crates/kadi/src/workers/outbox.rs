@@ -1,0 +1,133 @@
+//! Sends what is on disk: prepare, send, classify, record.
+
+use std::sync::Arc;
+
+use abdm::client::Call;
+use abdm::error::Failure;
+use abdm::id::LinkToken;
+use abdm::path::Operation;
+use store::{Queue, Sending, StoreError};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    CONTENDED_TRIES, OUTBOX_AT_ONCE, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, pages, room,
+};
+use crate::bridge::Bridge;
+use crate::flows::{self, FlowError, TRANSFER, link, link_token};
+
+pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: CancellationToken) {
+    let permits = Arc::new(Semaphore::new(OUTBOX_AT_ONCE));
+    while !stop.is_cancelled() {
+        let leased = match bridge.store.lease_outbox(room(&permits)).await {
+            Ok(leased) => leased,
+            Err(error) => {
+                tracing::error!(error = %error, "the outbox cannot be read");
+                stop.run_until_cancelled(bridge.clock.sleep(STORE_DOWN)).await;
+                continue;
+            }
+        };
+        let idle = leased.is_empty();
+        for sending in leased {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            let (bridge, stop) = (Arc::clone(&bridge), stop.clone());
+            tasks.spawn(async move {
+                work(&bridge, sending, &stop).await;
+                drop(permit);
+                bridge.store.wake(Queue::Outbox);
+            });
+        }
+        if idle || permits.available_permits() == 0 {
+            tokio::select! {
+                () = bridge.store.woken(Queue::Outbox) => {}
+                () = bridge.clock.sleep(POLL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+/// Works on one row and keeps its lease meanwhile; stops at once if the lease is lost.
+async fn work(bridge: &Bridge, sending: Sending, stop: &CancellationToken) {
+    let work = async {
+        if sending.kind == TRANSFER {
+            pages::serve(bridge, &sending, stop).await
+        } else {
+            call(bridge, &sending).await
+        }
+    };
+    let result = tokio::select! {
+        result = work => result,
+        error = keep_lease(bridge, &sending) => Err(error.into()),
+    };
+    match result {
+        Ok(()) => {}
+        Err(error) if is_lease_lost(&error) => {
+            tracing::warn!(operation = %sending.kind, "another worker took this call over");
+        }
+        Err(error) => tracing::error!(
+            operation = %sending.kind, facility.id = %sending.facility, error = %error,
+            "what became of a call could not be recorded; its lease will end and it will be tried again"
+        ),
+    }
+}
+
+/// Renews the lease at a third of its term; ends when it is lost.
+async fn keep_lease(bridge: &Bridge, sending: &Sending) -> StoreError {
+    loop {
+        bridge.clock.sleep(bridge.store.lease_term() / 3).await;
+        if let Err(error @ StoreError::LeaseLost) = bridge.store.renew(sending.lease).await {
+            return error;
+        }
+    }
+}
+
+async fn call(bridge: &Bridge, sending: &Sending) -> flows::Result<()> {
+    let started = bridge.clock.elapsed();
+    let outcome = send(bridge, sending).await?;
+    let duration_ms = bridge.clock.elapsed().saturating_sub(started).as_millis();
+    match &outcome {
+        Ok(()) => tracing::info!(
+            operation = %sending.kind, facility.id = %sending.facility, request.id = %sending.request_id,
+            attempt = sending.attempts, duration_ms, "call accepted"
+        ),
+        Err(failure) => tracing::warn!(
+            operation = %sending.kind, facility.id = %sending.facility, request.id = %sending.request_id,
+            attempt = sending.attempts, duration_ms, status = failure.status, code = failure.code.as_deref(),
+            correlation_id = failure.correlation_id.as_deref(), retry = ?failure.retry, "call failed"
+        ),
+    }
+    let mut result = record(bridge, sending, &outcome).await;
+    for _ in 0..CONTENDED_TRIES {
+        match &result {
+            Err(error) if is_contended(error) => result = record(bridge, sending, &outcome).await,
+            _ => break,
+        }
+    }
+    result
+}
+
+async fn record(bridge: &Bridge, sending: &Sending, outcome: &Result<(), Failure>) -> flows::Result<()> {
+    let mut tx = bridge.store.begin().await?;
+    flows::on_sent(&ctx(bridge), &mut tx, sending, outcome).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn send(bridge: &Bridge, sending: &Sending) -> flows::Result<Result<(), Failure>> {
+    let operation = Operation::from_path(&sending.kind);
+    let operation = operation.ok_or_else(|| FlowError::Unknown(sending.kind.clone()))?;
+    let facility = bridge.store.read().await?.facility(&sending.facility).await?;
+    let facility = facility.ok_or(FlowError::NoFacility)?;
+    let (link_token, body) = match operation {
+        Operation::LinkCareContexts => {
+            let (token, body) = link::token_and_body_of(&sending.body)?;
+            (Some(LinkToken::from(token)), body)
+        }
+        Operation::GenerateToken => (None, link_token::body_of(&sending.body)?),
+        _ => (None, sending.body.clone()),
+    };
+    let mut call = Call::new(operation, sending.request_id).hip_id(facility.hip_id).body(body);
+    call.link_token = link_token;
+    Ok(bridge.gateway.send(&call).await.map(drop))
+}
