@@ -9,5 +9,6 @@ pub mod config;
 pub mod flows;
 pub mod http;
 pub mod logging;
+pub mod records;
 pub mod start;
 pub mod workers;

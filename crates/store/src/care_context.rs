@@ -175,6 +175,23 @@ impl Tx {
         rows.iter().map(|row| self.read_care_context(row)).collect()
     }
 
+    /// Whether a care context is part of a link call that has no answer yet.
+    pub async fn is_in_link_call(
+        &mut self,
+        facility: &FacilityId,
+        patient: &PatientRef,
+        reference: &CareContextRef,
+    ) -> Result<bool> {
+        let row = self
+            .optional(
+                "SELECT link_call FROM care_context \
+                 WHERE facility_id = $1 AND patient_reference = $2 AND reference = $3",
+                args![facility.as_str(), patient.as_str(), reference.as_str()],
+            )
+            .await?;
+        Ok(row.map(|row| row.opt_text("link_call")).transpose()?.flatten().is_some())
+    }
+
     /// Lets every refused care context of a patient wait again, because the patient changed.
     pub async fn forgive_refusals(&mut self, facility: &FacilityId, patient: &PatientRef) -> Result<()> {
         self.execute(

@@ -300,7 +300,12 @@ async fn confirm(tx: &mut Tx, facility: &Facility, context: &CareContext, call: 
     let types = offered.map(|(_, types)| types.clone()).unwrap_or_default();
     let new: Vec<_> =
         types.iter().copied().filter(|hi_type| !context.link.linked_types.contains(hi_type)).collect();
-    let link = context.link.clone().confirm(&types);
+    let mut link = context.link.clone().confirm(&types);
+    let records = tx.records(&facility.id, &context.patient, &context.reference).await?;
+    if records.iter().any(|record| record.valid && !link.linked_types.contains(&record.hi_type)) {
+        // A type came while the call was under way: the plan that follows asks for it.
+        link.due_at = Some(tx.now());
+    }
     tx.put_link(&facility.id, &context.patient, &context.reference, &link).await?;
     tx.audit(&facility.id, "ABDM", "care context linked", context.reference.as_str()).await?;
     if context.link.state == LinkState::Linked {

@@ -15,6 +15,7 @@ pub mod link;
 pub mod link_token;
 mod outcome;
 pub mod transfer;
+pub mod visits;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
