@@ -3,9 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde::ser::{SerializeMap, SerializeSeq};
-use serde::{Serialize, Serializer};
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 /// A JSON value.
 pub(crate) enum Node<'a> {
@@ -21,10 +19,6 @@ pub(crate) enum Node<'a> {
 pub(crate) struct Map<'a>(Vec<(&'static str, Node<'a>)>);
 
 impl<'a> Map<'a> {
-    pub fn new() -> Self {
-        Self(Vec::new())
-    }
-
     pub fn with_capacity(keys: usize) -> Self {
         Self(Vec::with_capacity(keys))
     }
@@ -65,10 +59,6 @@ impl<'a> Map<'a> {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    pub fn members(&self) -> &[(&'static str, Node<'a>)] {
-        &self.0
     }
 
     pub fn append(&mut self, other: Map<'a>) {
@@ -146,30 +136,26 @@ impl<'a> From<Vec<&'a str>> for Node<'a> {
     }
 }
 
-impl Serialize for Node<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Node<'_> {
+    /// The same as serde_json's tree.
+    pub fn into_value(self) -> Value {
         match self {
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Number(number) => number.serialize(serializer),
-            Self::Map(map) => map.serialize(serializer),
-            Self::List(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    list.serialize_element(item)?;
-                }
-                list.end()
-            }
+            Self::Text(text) => Value::String(text.into_owned()),
+            Self::Bool(value) => Value::Bool(value),
+            Self::Number(number) => Value::Number(number),
+            Self::List(items) => items.into_iter().map(Node::into_value).collect(),
+            Self::Map(map) => map.into_value(),
         }
     }
 }
 
-impl Serialize for Map<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in &self.0 {
-            map.serialize_entry(key, value)?;
+impl Map<'_> {
+    /// The same as serde_json's tree.
+    pub fn into_value(self) -> Value {
+        let mut map = serde_json::Map::with_capacity(self.0.len());
+        for (key, node) in self.0 {
+            map.insert(key.to_owned(), node.into_value());
         }
-        map.end()
+        Value::Object(map)
     }
 }

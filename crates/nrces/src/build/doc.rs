@@ -152,9 +152,9 @@ impl<'a> Doc<'a> {
     }
 
     /// The document as a Bundle; its Composition is the first entry.
-    pub fn finish(self) -> (Map<'a>, Vec<Entry0>) {
+    pub fn finish(self) -> (Map<'a>, Vec<Origin>) {
         let origins =
-            self.entries.iter().map(|e| Entry0 { kind: e.kind, origin: e.origin.clone() }).collect();
+            self.entries.iter().map(|e| Origin { kind: e.kind, origin: e.origin.clone() }).collect();
         let stamp = self.date.instant();
         let identifier = self.id("Bundle.identifier").to_string();
         let security = Map::with_capacity(3)
@@ -188,7 +188,7 @@ impl<'a> Doc<'a> {
 }
 
 /// What is remembered of an entry to tell where a problem of it came from.
-pub(crate) struct Entry0 {
+pub(crate) struct Origin {
     pub kind: &'static str,
     pub origin: String,
 }

@@ -146,10 +146,11 @@ fn conclude(doc: Doc<'_>) -> Result<Built, Vec<Issue>> {
         return Err(issues);
     }
     let (bundle, origins) = doc.finish();
-    let json = serde_json::to_string(&bundle).unwrap_or_default();
-    issues.extend(origin::validate(&json, &origins));
+    let bundle = bundle.into_value();
+    issues.extend(origin::validate_built(&bundle, &origins));
     if issues.iter().any(Issue::is_error) {
         return Err(issues);
     }
+    let json = bundle.to_string();
     Ok(Built { json, issues, local_codes })
 }
