@@ -182,7 +182,10 @@ async fn attempt(sandbox: &Sandbox, delivery: &Delivery<'_>) -> bool {
         world.registry.callback_url(&callback.hip_id)
     });
     let answer = match url {
-        Some(url) => send(sandbox, &format!("{url}{}", callback.path), headers(sandbox, delivery), &callback.body).await,
+        Some(url) => {
+            send(sandbox, &format!("{url}{}", callback.path), headers(sandbox, delivery), &callback.body)
+                .await
+        }
         None => Answer { status: None, body: "no bridge URL is registered".into() },
     };
     let accepted = answer.is_accepted();
@@ -259,7 +262,13 @@ async fn send(sandbox: &Sandbox, url: &str, headers: HeaderMap, body: &Value) ->
 }
 
 /// A callback of the tester's own making: its headers as given, sent once.
-pub(crate) async fn send_raw(sandbox: &Sandbox, hip_id: &str, path: &str, headers: HeaderMap, body: &Value) -> (Option<u16>, String) {
+pub(crate) async fn send_raw(
+    sandbox: &Sandbox,
+    hip_id: &str,
+    path: &str,
+    headers: HeaderMap,
+    body: &Value,
+) -> (Option<u16>, String) {
     let url = sandbox.read(|world| world.registry.callback_url(hip_id).or_else(|| any_url(world)));
     let Some(url) = url else { return (None, "no bridge URL is registered".into()) };
     let answer = send(sandbox, &format!("{url}{path}"), headers, body).await;
@@ -268,7 +277,12 @@ pub(crate) async fn send_raw(sandbox: &Sandbox, hip_id: &str, path: &str, header
 
 /// For callbacks to an HIP that does not exist: the first bridge's address.
 fn any_url(world: &World) -> Option<String> {
-    world.registry.bridges.values().find_map(|bridge| bridge.url.as_deref()).map(|url| url.trim_end_matches('/').to_owned())
+    world
+        .registry
+        .bridges
+        .values()
+        .find_map(|bridge| bridge.url.as_deref())
+        .map(|url| url.trim_end_matches('/').to_owned())
 }
 
 fn journal_record(now: Timestamp, callback: &Callback, request_id: Option<String>, attempt: u32) -> Record {

@@ -180,7 +180,8 @@ impl Timing {
     /// time-out of callbacks stay.
     #[must_use]
     pub fn scaled(self, factor: f64) -> Self {
-        let scale = |whole: Duration| Duration::try_from_secs_f64(whole.as_secs_f64() / factor).unwrap_or(whole);
+        let scale =
+            |whole: Duration| Duration::try_from_secs_f64(whole.as_secs_f64() / factor).unwrap_or(whole);
         Self {
             callback_delay: scale(self.callback_delay),
             refused_repeat: scale(self.refused_repeat),

@@ -162,7 +162,11 @@ impl Sandbox {
     }
 
     /// Looks at the state until `seen` gives something, or `wait` of real time is over.
-    pub(crate) async fn await_change<T>(&self, wait: Duration, mut seen: impl FnMut(&World) -> Option<T>) -> Option<T> {
+    pub(crate) async fn await_change<T>(
+        &self,
+        wait: Duration,
+        mut seen: impl FnMut(&World) -> Option<T>,
+    ) -> Option<T> {
         if wait.is_zero() {
             return self.read(seen);
         }

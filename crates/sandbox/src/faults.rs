@@ -28,7 +28,11 @@ pub struct Plan {
     #[serde(default)]
     pub push: Vec<Fault<PushFault>>,
     /// How far the gateway's clock is ahead (negative: behind), as text: `-10m`.
-    #[serde(default, serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub clock_skew: Option<SignedDuration>,
 }
@@ -52,7 +56,11 @@ pub struct Fault<K> {
     #[serde(default)]
     pub when: When,
     /// How long, for faults that take time: `5s`.
-    #[serde(default, serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub by: Option<SignedDuration>,
     /// Where a redirect leads.
@@ -285,7 +293,9 @@ mod tests {
     fn the_same_seed_draws_the_same_faults() {
         let draws = || {
             let mut faults = Faults::new(plan());
-            (0..50).map(|_| faults.call("/hip/v3/link/carecontext").map(|fault| fault.fault)).collect::<Vec<_>>()
+            (0..50)
+                .map(|_| faults.call("/hip/v3/link/carecontext").map(|fault| fault.fault))
+                .collect::<Vec<_>>()
         };
         assert_eq!(draws(), draws());
         assert!(draws().contains(&Some(CallFault::TooMany)) && draws().contains(&None));

@@ -15,12 +15,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const RS256: &[u8] = include_bytes!("../keys/rs256.pk8.der");
+const RS256: &[u8] = include_bytes!("../keys/rs256.pkcs1.der");
 const RS256_CERT: &[u8] = include_bytes!("../keys/rs256.crt.der");
-const RS512: &[u8] = include_bytes!("../keys/rs512.pk8.der");
+const RS512: &[u8] = include_bytes!("../keys/rs512.pkcs1.der");
 const RS512_CERT: &[u8] = include_bytes!("../keys/rs512.crt.der");
-const CONSENT: &[u8] = include_bytes!("../keys/consent.pk8.der");
-const STRANGER: &[u8] = include_bytes!("../keys/stranger.pk8.der");
+const CONSENT: &[u8] = include_bytes!("../keys/consent.pkcs1.der");
+const STRANGER: &[u8] = include_bytes!("../keys/stranger.pkcs1.der");
 
 /// Life of a callback's token: `exp` is this long after `iat`.
 const CALLBACK_TOKEN: i64 = 1200;
@@ -38,7 +38,7 @@ struct Key {
 
 impl Key {
     fn read(name: &'static str, der: &[u8]) -> Result<Self, KeyError> {
-        let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| KeyError(name))?;
+        let pair = RsaKeyPair::from_der(der).map_err(|_| KeyError(name))?;
         let kid = encode(digest::digest(&digest::SHA256, pair.public_key().as_ref()).as_ref());
         Ok(Self { pair, kid })
     }
@@ -150,7 +150,9 @@ impl Keys {
             Forgery::None => return None,
             Forgery::Garbage => "not.a.token".to_owned(),
             Forgery::Genuine => self.rs256(&genuine),
-            Forgery::AlgNone => format!("{}.", signing_input(&json!({"alg": "none", "typ": "JWT"}), &genuine)),
+            Forgery::AlgNone => {
+                format!("{}.", signing_input(&json!({"alg": "none", "typ": "JWT"}), &genuine))
+            }
             Forgery::Hmac => self.hmac(&genuine),
             Forgery::WrongKey => self.signed(&self.stranger, &self.session.kid, &genuine),
             Forgery::UnknownKid => self.signed(&self.stranger, &self.stranger.kid, &genuine),

@@ -22,6 +22,7 @@ pub use keys::{Forgery, KeyError};
 pub use phr::consents::{Granted, HiuNamed};
 pub use phr::{Choice, ConsentWanted, DiscoveryWanted, Frequency, Identifier, Renotify, ShareWanted};
 pub use server::{Handle, serve};
+pub use steer::people::BridgeChange;
 pub use steer::{Figures, Idle, RawAnswer, RawCallback, SteerError, openapi};
 pub use world::consents::{Acknowledgement, Consent, ConsentStatus, ContextRef};
 pub use world::journal::{Direction, Entry, Verdict};

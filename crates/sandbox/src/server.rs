@@ -86,7 +86,11 @@ impl Sandbox {
     /// # Errors
     ///
     /// As [`Sandbox::start`].
-    pub async fn start_on(listen: SocketAddr, config: SandboxConfig, clock: SharedClock) -> Result<Handle, StartError> {
+    pub async fn start_on(
+        listen: SocketAddr,
+        config: SandboxConfig,
+        clock: SharedClock,
+    ) -> Result<Handle, StartError> {
         let sandbox = Self::new(config, clock)?;
         let taken = |source| StartError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(taken)?;
@@ -145,8 +149,14 @@ async fn accept(listener: TcpListener, sandbox: Sandbox) {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, builder: Arc<Builder<TokioExecutor>>, sandbox: Sandbox) {
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| answer(router.clone(), request));
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    builder: Arc<Builder<TokioExecutor>>,
+    sandbox: Sandbox,
+) {
+    let service =
+        hyper::service::service_fn(move |request: Request<Incoming>| answer(router.clone(), request));
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         _ = serving => {}

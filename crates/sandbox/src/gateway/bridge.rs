@@ -12,10 +12,15 @@ use crate::world::registry::{Bridge, Registry, Service};
 /// `PATCH bridge/url`. Plain HTTP, addresses and ports are taken: the sandbox is local.
 pub(crate) fn set_url(call: &Call<'_>) -> Result<Answer, Refusal> {
     let root = call.root();
-    let invalid = || Refusal::bad("ABDM-1015", "Invalid Response").breaks("bridge-url", "url must be an http(s) base URL");
+    let invalid = || {
+        Refusal::bad("ABDM-1015", "Invalid Response").breaks("bridge-url", "url must be an http(s) base URL")
+    };
     let url = root.text("url").map_err(|_| invalid())?;
     let plain = reqwest::Url::parse(url).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.query().is_none() && url.fragment().is_none()
+        matches!(url.scheme(), "http" | "https")
+            && url.host().is_some()
+            && url.query().is_none()
+            && url.fragment().is_none()
     });
     if !plain {
         return Err(invalid());
@@ -89,11 +94,18 @@ struct Request {
 
 fn read(call: &Call<'_>) -> Result<Request, Value> {
     let root = call.root();
-    let facility = root.matching("facilityId", &FACILITY).map_err(|_| his("HIS-1070", "Invalid facility id", "facilityId"))?;
-    let name = root.text("facilityName").map_err(|_| his("HIS-1071", "Facility name is required", "facilityName"))?;
-    let known = call.sandbox.read(|world| world.registry.facilities.get(facility).map(|known| known.name.clone()));
+    let facility = root
+        .matching("facilityId", &FACILITY)
+        .map_err(|_| his("HIS-1070", "Invalid facility id", "facilityId"))?;
+    let name = root
+        .text("facilityName")
+        .map_err(|_| his("HIS-1071", "Facility name is required", "facilityName"))?;
+    let known =
+        call.sandbox.read(|world| world.registry.facilities.get(facility).map(|known| known.name.clone()));
     if known.as_deref() != Some(name) {
-        return Err(json!([{"error": {"code": "2500", "message": "Provided facility name is not matched with registered name"}}]));
+        return Err(
+            json!([{"error": {"code": "2500", "message": "Provided facility name is not matched with registered name"}}]),
+        );
     }
     let nodes = root.items("HRP").map_err(|_| his("HIS-1072", "HRP is required", "HRP"))?;
     let entries = nodes.iter().map(|node| entry(call, node)).collect::<Result<Vec<_>, _>>()?;
@@ -104,7 +116,8 @@ fn entry(call: &Call<'_>, node: &Node<'_>) -> Result<(String, String, bool), Val
     if node.text("bridgeId").ok() != Some(call.client.as_str()) {
         return Err(his("HIS-1073", "Invalid bridge id", "bridgeId"));
     }
-    let name = node.matching("hipName", &HIP_NAME).map_err(|_| his("HIS-1070", "Invalid hipName", "hipName"))?;
+    let name =
+        node.matching("hipName", &HIP_NAME).map_err(|_| his("HIS-1070", "Invalid hipName", "hipName"))?;
     let role = node.one_of("type", &["HIP", "HIU"]).map_err(|_| his("HIS-1074", "Invalid type", "type"))?;
     let active = node.member("active").ok().and_then(|active| active.value().as_bool());
     let active = active.ok_or_else(|| his("HIS-1075", "active is required", "active"))?;
@@ -119,7 +132,12 @@ fn his(code: &str, message: &str, key: &str) -> Value {
 /// Links the facility. Its first bridge gets the facility's id as service id, later ones a number behind it.
 fn enlist(registry: &mut Registry, client: &str, request: &Request) -> Value {
     let served = |service: &&Service| service.facility_id.as_deref() == Some(request.facility.as_str());
-    let mine = registry.services.values().filter(served).find(|service| service.bridge_id == client).map(|s| s.id.clone());
+    let mine = registry
+        .services
+        .values()
+        .filter(served)
+        .find(|service| service.bridge_id == client)
+        .map(|s| s.id.clone());
     let others = registry.services.values().filter(served).count();
     let id = mine.unwrap_or_else(|| match others {
         0 => request.facility.clone(),

@@ -20,8 +20,9 @@ enum Said {
 /// `POST request/hip/on-notify`.
 pub(crate) fn on_notify(call: &Call<'_>) -> Result<Answer, Refusal> {
     let root = call.root();
-    let request_id = reply::request_id(&root)
-        .map_err(|wrong| Refusal::listed("ABDM-1006", "RequestId cannot be NULL or Blank").breaks("wrong-body", wrong.line()))?;
+    let request_id = reply::request_id(&root).map_err(|wrong| {
+        Refusal::listed("ABDM-1006", "RequestId cannot be NULL or Blank").breaks("wrong-body", wrong.line())
+    })?;
     let said = read(&root)?;
     note_strangers(call, &root);
     let asked = call.asked(&request_id);
@@ -50,7 +51,9 @@ pub(crate) fn on_notify(call: &Call<'_>) -> Result<Answer, Refusal> {
 }
 
 fn read(root: &Node<'_>) -> Result<Said, Refusal> {
-    let bad = |wrong: &Wrong| Refusal::listed("ABDM-1006", "Bad Request, invalid request Body").breaks("wrong-body", wrong.line());
+    let bad = |wrong: &Wrong| {
+        Refusal::listed("ABDM-1006", "Bad Request, invalid request Body").breaks("wrong-body", wrong.line())
+    };
     if let Some(error) = reply::error(root).map_err(|wrong| bad(&wrong))? {
         return Ok(Said::Error(error.code));
     }
@@ -61,12 +64,14 @@ fn read(root: &Node<'_>) -> Result<Said, Refusal> {
         return Err(Refusal::listed("ABDM-1006", "Invalid status, Please provide a valid status")
             .breaks("wrong-body", "/acknowledgement/status: must be OK"));
     }
-    let id = acknowledgement.matching("consentId", &UUID).map_err(|wrong| invalid_consent_id(&wrong.line()))?;
+    let id =
+        acknowledgement.matching("consentId", &UUID).map_err(|wrong| invalid_consent_id(&wrong.line()))?;
     Ok(Said::Acknowledged(id.to_owned()))
 }
 
 fn invalid_consent_id(detail: &str) -> Refusal {
-    Refusal::listed("ABDM-1006", "Invalid ConsentId, Please provide a valid ConsentId").breaks("wrong-body", detail)
+    Refusal::listed("ABDM-1006", "Invalid ConsentId, Please provide a valid ConsentId")
+        .breaks("wrong-body", detail)
 }
 
 fn note_strangers(call: &Call<'_>, root: &Node<'_>) {
@@ -78,12 +83,20 @@ fn note_strangers(call: &Call<'_>, root: &Node<'_>) {
 }
 
 /// Keeps the acknowledgement; gives the data requests that waited for it.
-fn book(world: &mut World, consent_id: &str, acknowledgement: Acknowledgement, call: &Call<'_>) -> Vec<String> {
+fn book(
+    world: &mut World,
+    consent_id: &str,
+    acknowledgement: Acknowledgement,
+    call: &Call<'_>,
+) -> Vec<String> {
     let Some(consent) = world.consents.get_mut(consent_id) else { return Vec::new() };
     let repeated = consent.is_acknowledged(&acknowledgement.status);
     let outcome = if repeated { Outcome::Repeat } else { Outcome::Accepted };
     let key = format!("{consent_id}|{}", acknowledgement.status);
-    let released = if acknowledgement.status == "GRANTED" && acknowledgement.outcome == "OK" && acknowledgement.within_limit {
+    let released = if acknowledgement.status == "GRANTED"
+        && acknowledgement.outcome == "OK"
+        && acknowledgement.within_limit
+    {
         std::mem::take(&mut consent.waiting)
     } else {
         Vec::new()

@@ -28,7 +28,9 @@ pub(crate) fn on_request(call: &Call<'_>) -> Result<Answer, Refusal> {
         return Err(unknown("/hiRequest/transactionId is not that of the request"));
     }
     call.sandbox.change(|world| {
-        let Some(transfer) = world.transfers.get_mut(&transaction_id) else { return Err(unknown("no such transfer")) };
+        let Some(transfer) = world.transfers.get_mut(&transaction_id) else {
+            return Err(unknown("no such transfer"));
+        };
         if transfer.answered {
             world.ledger.book(EffectKind::OnRequest, transaction_id, Outcome::Repeat, call.now);
             let message = "Duplicate health information provider data flow response";
@@ -36,7 +38,9 @@ pub(crate) fn on_request(call: &Call<'_>) -> Result<Answer, Refusal> {
         }
         transfer.answered = true;
         match error {
-            None if transfer.state == TransferState::Requested => transfer.state = TransferState::Acknowledged,
+            None if transfer.state == TransferState::Requested => {
+                transfer.state = TransferState::Acknowledged
+            }
             None => {}
             Some(error) => {
                 transfer.state = TransferState::Refused;
@@ -56,7 +60,8 @@ fn acknowledged<'a>(root: &Node<'a>) -> Result<&'a str, Wrong> {
 }
 
 fn unknown(detail: &str) -> Refusal {
-    Refusal::bad("ABDM-1052", "Invalid TransactionId or response's requestId").breaks("unknown-request", detail)
+    Refusal::bad("ABDM-1052", "Invalid TransactionId or response's requestId")
+        .breaks("unknown-request", detail)
 }
 
 /// A notify of an HIP.
@@ -73,7 +78,8 @@ struct Notify {
 /// `POST health-information/notify`.
 pub(crate) fn notify(call: &Call<'_>) -> Result<Answer, Refusal> {
     let root = call.root();
-    let notify = read(&root).map_err(|wrong| if wrong.is_shape() { bad_request(&wrong) } else { invalid(&wrong) })?;
+    let notify =
+        read(&root).map_err(|wrong| if wrong.is_shape() { bad_request(&wrong) } else { invalid(&wrong) })?;
     note_strangers(call, &root);
     let (problems, outcome) = call.sandbox.change(|world| close(world, call, &notify))?;
     for problem in problems {
@@ -121,7 +127,13 @@ fn invalid(wrong: &Wrong) -> Refusal {
 fn note_strangers(call: &Call<'_>, root: &Node<'_>) {
     let mut strangers = root.strangers(&["notification"]);
     if let Ok(Some(notification)) = root.maybe("notification") {
-        strangers.extend(notification.strangers(&["consentId", "transactionId", "doneAt", "notifier", "statusNotification"]));
+        strangers.extend(notification.strangers(&[
+            "consentId",
+            "transactionId",
+            "doneAt",
+            "notifier",
+            "statusNotification",
+        ]));
     }
     call.note_strangers(strangers);
 }
@@ -129,7 +141,8 @@ fn note_strangers(call: &Call<'_>, root: &Node<'_>) {
 /// Closes the transfer. Gives what in the notify is not true.
 fn close(world: &mut World, call: &Call<'_>, notify: &Notify) -> Result<(Vec<String>, Answer), Refusal> {
     let registry = &world.registry;
-    let transfer = world.transfers.get_mut(&notify.transaction).filter(|transfer| transfer.consent_id == notify.consent);
+    let transfer =
+        world.transfers.get_mut(&notify.transaction).filter(|transfer| transfer.consent_id == notify.consent);
     let owned = |transfer: &&mut Transfer| registry.service_of(&call.client, &transfer.hip_id).is_some();
     let Some(transfer) = transfer.filter(owned) else {
         return Err(unknown("/notification/transactionId is no transfer of this HIP under that consent"));
@@ -164,13 +177,21 @@ fn doubts(transfer: &Transfer, notify: &Notify) -> Vec<String> {
         doubts.push("statusResponses does not hold one row for each care context of the artefact".into());
     }
     let received = transfer.received();
-    let delivered: BTreeSet<&str> =
-        notify.rows.iter().filter(|(_, status)| status == "DELIVERED").map(|(reference, _)| reference.as_str()).collect();
+    let delivered: BTreeSet<&str> = notify
+        .rows
+        .iter()
+        .filter(|(_, status)| status == "DELIVERED")
+        .map(|(reference, _)| reference.as_str())
+        .collect();
     if let Some(missing) = delivered.difference(&received).next() {
         doubts.push(format!("{missing} is said to be delivered, and no readable record of it arrived"));
     }
     if delivered.is_empty() != (notify.session_status == "FAILED") {
-        doubts.push(format!("sessionStatus {} with {} care contexts delivered", notify.session_status, delivered.len()));
+        doubts.push(format!(
+            "sessionStatus {} with {} care contexts delivered",
+            notify.session_status,
+            delivered.len()
+        ));
     }
     if !delivered.is_empty() && !transfer.is_complete() {
         doubts.push("notified before all announced pages arrived".into());

@@ -41,7 +41,9 @@ fn session(exchange: &Exchange<'_>) -> Result<String, Refusal> {
     let given = exchange.text("authorization").unwrap_or_default();
     let Some(token) = given.strip_prefix("Bearer ").map(str::trim).filter(|token| !token.is_empty()) else {
         return Err(Refusal::manager(
-            StatusCode::UNAUTHORIZED, "900902", "Missing Credentials",
+            StatusCode::UNAUTHORIZED,
+            "900902",
+            "Missing Credentials",
             "Invalid Credentials. Make sure your API invocation call has a header: 'Authorization : Bearer ACCESS_TOKEN'",
         ));
     };
@@ -51,16 +53,23 @@ fn session(exchange: &Exchange<'_>) -> Result<String, Refusal> {
     });
     live.ok_or_else(|| {
         // A client may well find its token expired; that it was never given out is another matter.
-        let refusal = if exchange.sandbox.config().rules.bad_token_is_900900 { unclassified() } else { bad_token() };
+        let refusal =
+            if exchange.sandbox.config().rules.bad_token_is_900900 { unclassified() } else { bad_token() };
         let known = exchange.sandbox.read(|world| world.registry.sessions.contains_key(token));
-        if known { refusal.forgiven() } else { refusal.breaks("foreign-token", "a session token that was never given out") }
+        if known {
+            refusal.forgiven()
+        } else {
+            refusal.breaks("foreign-token", "a session token that was never given out")
+        }
     })
 }
 
 /// 401 of a token that is expired or was never given out.
 pub(super) fn bad_token() -> Refusal {
     Refusal::manager(
-        StatusCode::UNAUTHORIZED, "900901", "Invalid Credentials",
+        StatusCode::UNAUTHORIZED,
+        "900901",
+        "Invalid Credentials",
         "Access failure for API: /api/hiecm, version: v3 status: (900901) - Invalid Credentials. Make sure you have \
          provided the correct security credentials",
     )
@@ -69,7 +78,9 @@ pub(super) fn bad_token() -> Refusal {
 /// 500 with which one code path answers a wrong token.
 pub(super) fn unclassified() -> Refusal {
     Refusal::manager(
-        StatusCode::INTERNAL_SERVER_ERROR, "900900", "Unclassified Authentication Failure",
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "900900",
+        "Unclassified Authentication Failure",
         "Access failure for API: /api/hiecm, version: v3 status: (900900) - Unclassified Authentication Failure",
     )
 }
@@ -77,7 +88,8 @@ pub(super) fn unclassified() -> Refusal {
 fn timestamp(exchange: &Exchange<'_>) -> Result<(), Refusal> {
     let given = exchange.text("timestamp").unwrap_or_default();
     let Some(at) = patterns::timestamp(&given) else {
-        return Err(Refusal::bad("ABDM-2402", "Invalid Timestamp").breaks("ABDM-2402", "not UTC with exactly milliseconds and Z"));
+        return Err(Refusal::bad("ABDM-2402", "Invalid Timestamp")
+            .breaks("ABDM-2402", "not UTC with exactly milliseconds and Z"));
     };
     if at.duration_since(exchange.now).unsigned_abs() > exchange.sandbox.timing().skew {
         // The clocks differ: no rule is broken, the operator has to see to it.

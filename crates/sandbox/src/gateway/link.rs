@@ -23,7 +23,8 @@ pub(crate) fn care_contexts(call: &Call<'_>) -> Result<Answer, Refusal> {
     let root = call.root();
     let entries = entries(&root);
     if let Err(BadEntries::Absent) = &entries {
-        return Err(Refusal::bad("ABDM-1006", "Bad Request, invalid request Body").breaks("wrong-body", "/patient: is required"));
+        return Err(Refusal::bad("ABDM-1006", "Bad Request, invalid request Body")
+            .breaks("wrong-body", "/patient: is required"));
     }
     let (address, number) = owner(&root).map_err(|wrong| empty(&wrong))?;
     let entries = match entries {
@@ -47,7 +48,8 @@ pub(crate) fn care_contexts(call: &Call<'_>) -> Result<Answer, Refusal> {
 fn token(call: &Call<'_>) -> Result<Value, Refusal> {
     let given = call.header("x-link-token").unwrap_or_default();
     call.sandbox.keys().read_link_token(given).ok_or_else(|| {
-        Refusal::bad("ABDM-9999: ", "Invalid X Auth token").breaks("link-token", "X-LINK-TOKEN was not signed by ABDM")
+        Refusal::bad("ABDM-9999: ", "Invalid X Auth token")
+            .breaks("link-token", "X-LINK-TOKEN was not signed by ABDM")
     })
 }
 
@@ -71,7 +73,9 @@ fn refusal(bad: &BadEntries) -> Refusal {
         BadEntries::Absent => bad_request(&wrong),
         BadEntries::Shape(_) => empty(&wrong),
         BadEntries::HiType(_) => coded("ABDM-1006", "Invalid HIType"),
-        BadEntries::CountRange(_) => coded("ABDM-1006", "Invalid count, must be 2 digit and ranges between 1 to 20"),
+        BadEntries::CountRange(_) => {
+            coded("ABDM-1006", "Invalid count, must be 2 digit and ranges between 1 to 20")
+        }
         BadEntries::Patient(_) => coded("ABDM-1060", "Invalid Patient Reference Number"),
         BadEntries::Display(_) => coded("ABDM-1061", "Invalid Patient Display"),
         BadEntries::CareContext(_) => coded("ABDM-1057", "Invalid Care Contexts"),
@@ -86,7 +90,13 @@ fn note_strangers(call: &Call<'_>, root: &Node<'_>) {
 }
 
 /// What a genuine token says against this call: expired, or of another address, number or HIP.
-fn mismatch(call: &Call<'_>, claims: &Value, hip: &str, address: &str, number: Option<&str>) -> Option<(&'static str, &'static str)> {
+fn mismatch(
+    call: &Call<'_>,
+    claims: &Value,
+    hip: &str,
+    address: &str,
+    number: Option<&str>,
+) -> Option<(&'static str, &'static str)> {
     let claim = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
     let bound = claims.get("abhaNumber").and_then(Value::as_u64).map(|number| format!("{number:014}"));
     let expired = claims.get("exp").and_then(Value::as_i64).is_none_or(|exp| exp <= call.now.as_second());
@@ -110,7 +120,12 @@ fn link(call: &Call<'_>, hip: &str, address: &str, entries: &[Entry]) -> Result<
         let outcome = if new.is_empty() { Outcome::Repeat } else { Outcome::Accepted };
         let keys = if new.is_empty() { pairs(entries) } else { new.clone() };
         for (reference, hi_type) in keys {
-            world.ledger.book(EffectKind::Link, format!("{hip}|{address}|{reference}|{hi_type}"), outcome, call.now);
+            world.ledger.book(
+                EffectKind::Link,
+                format!("{hip}|{address}|{reference}|{hi_type}"),
+                outcome,
+                call.now,
+            );
         }
         let new = !new.is_empty();
         if new {
@@ -132,7 +147,9 @@ fn pairs(entries: &[Entry]) -> Vec<(&str, &str)> {
     let of = |entry: &'_ Entry| entry.care_contexts.len();
     let mut pairs = Vec::with_capacity(entries.iter().map(of).sum());
     for entry in entries {
-        pairs.extend(entry.care_contexts.iter().map(|(reference, _)| (reference.as_str(), entry.hi_type.as_str())));
+        pairs.extend(
+            entry.care_contexts.iter().map(|(reference, _)| (reference.as_str(), entry.hi_type.as_str())),
+        );
     }
     pairs
 }

@@ -50,8 +50,17 @@ const REGISTRY: &[&str] = &["authorization"];
 const OPERATIONS: &[Operation] = &[
     Operation::post("/api/hiecm/gateway/v3/sessions", UNSIGNED, sessions::open),
     Operation::get("/api/hiecm/gateway/v3/certs", STANDARD, sessions::certs),
-    Operation::get("/api/hiecm/gateway/v3/.well-known/openid-configuration", UNSIGNED, sessions::configuration),
-    Operation { method: Method::PATCH, path: "/api/hiecm/gateway/v3/bridge/url", requires: STANDARD, judge: bridge::set_url },
+    Operation::get(
+        "/api/hiecm/gateway/v3/.well-known/openid-configuration",
+        UNSIGNED,
+        sessions::configuration,
+    ),
+    Operation {
+        method: Method::PATCH,
+        path: "/api/hiecm/gateway/v3/bridge/url",
+        requires: STANDARD,
+        judge: bridge::set_url,
+    },
     Operation::get("/api/hiecm/gateway/v3/bridge-services", STANDARD, bridge::services),
     Operation::get("/api/hiecm/gateway/v3/bridge-service/serviceId/", STANDARD, bridge::service),
     Operation::post("/v1/bridges/MutipleHRPAddUpdateServices", REGISTRY, bridge::register),
@@ -64,14 +73,22 @@ const OPERATIONS: &[Operation] = &[
         STANDARD,
         user_linking::on_discover,
     ),
-    Operation::post("/api/hiecm/user-initiated-linking/v3/link/care-context/on-init", STANDARD, user_linking::on_init),
+    Operation::post(
+        "/api/hiecm/user-initiated-linking/v3/link/care-context/on-init",
+        STANDARD,
+        user_linking::on_init,
+    ),
     Operation::post(
         "/api/hiecm/user-initiated-linking/v3/link/care-context/on-confirm",
         STANDARD,
         user_linking::on_confirm,
     ),
     Operation::post("/api/hiecm/consent/v3/request/hip/on-notify", STANDARD, consent::on_notify),
-    Operation::post("/api/hiecm/data-flow/v3/health-information/hip/on-request", STANDARD, data_flow::on_request),
+    Operation::post(
+        "/api/hiecm/data-flow/v3/health-information/hip/on-request",
+        STANDARD,
+        data_flow::on_request,
+    ),
     Operation::post("/api/hiecm/data-flow/v3/health-information/notify", STANDARD, data_flow::notify),
     Operation::get("/api/hiecm/data-flow/v3/health-information/request/status/", STANDARD, data_flow::status),
     Operation::post("/api/hiecm/patient-share/v3/on-share", STANDARD, share::on_share),
@@ -90,7 +107,11 @@ impl Operation {
     fn find(method: &Method, path: &str) -> Option<(&'static Self, String)> {
         OPERATIONS.iter().filter(|operation| operation.method == *method).find_map(|operation| {
             let tail = path.strip_prefix(operation.path)?;
-            let fits = if operation.path.ends_with('/') { !tail.is_empty() && !tail.contains('/') } else { tail.is_empty() };
+            let fits = if operation.path.ends_with('/') {
+                !tail.is_empty() && !tail.contains('/')
+            } else {
+                tail.is_empty()
+            };
             fits.then(|| (operation, tail.to_owned()))
         })
     }
@@ -130,7 +151,8 @@ impl Call<'_> {
 
     /// The HIP that the caller says it is: 400 without the header.
     pub(crate) fn hip(&self) -> Result<&str, Refusal> {
-        self.header("x-hip-id").ok_or_else(|| Refusal::bad("ABDM-1035", "Invalid HIP ID").breaks("missing-header", "X-HIP-ID"))
+        self.header("x-hip-id")
+            .ok_or_else(|| Refusal::bad("ABDM-1035", "Invalid HIP ID").breaks("missing-header", "X-HIP-ID"))
     }
 
     /// Notes a broken rule that the call is not refused for.
@@ -212,7 +234,14 @@ pub(crate) async fn serve(State(sandbox): State<Sandbox>, request: Request) -> R
         return answer(StatusCode::PAYLOAD_TOO_LARGE, &Said::Nothing, false);
     };
     let now = sandbox.now();
-    let exchange = Exchange { sandbox: &sandbox, method: &parts.method, path: parts.uri.path(), headers: &parts.headers, body: &body, now };
+    let exchange = Exchange {
+        sandbox: &sandbox,
+        method: &parts.method,
+        path: parts.uri.path(),
+        headers: &parts.headers,
+        body: &body,
+        now,
+    };
     exchange.run().await
 }
 
@@ -285,7 +314,8 @@ impl Exchange<'_> {
             Err(refusal) => return Judged { client: String::new(), fault: None, outcome: Err(refusal) },
         };
         let fault = self.sandbox.faults().call(self.path);
-        if fault.as_ref().is_some_and(|fault| fault.when == When::Before && fault.fault != CallFault::Blocked) {
+        if fault.as_ref().is_some_and(|fault| fault.when == When::Before && fault.fault != CallFault::Blocked)
+        {
             return Judged { client, fault, outcome: Err(Refusal::empty().forgiven()) };
         }
         let call = |body| Call {
@@ -315,8 +345,10 @@ impl Exchange<'_> {
         if self.body.is_empty() {
             return Err(Refusal::bad("ABDM-1064", "Request body was missing"));
         }
-        serde_json::from_slice(self.body)
-            .map_err(|error| Refusal::bad("ABDM-1006", "Bad Request, invalid request Body").breaks("no-json", error.to_string()))
+        serde_json::from_slice(self.body).map_err(|error| {
+            Refusal::bad("ABDM-1006", "Bad Request, invalid request Body")
+                .breaks("no-json", error.to_string())
+        })
     }
 
     /// Writes journal and violations.
@@ -416,13 +448,26 @@ fn struck(fault: CallFault) -> Response {
     let refusal = match fault {
         CallFault::Unauthorized => headers::bad_token(),
         CallFault::TooMany => coded(StatusCode::TOO_MANY_REQUESTS, "ABDM-1022", "Too many requests"),
-        CallFault::Broken => return answer(StatusCode::INTERNAL_SERVER_ERROR, &Said::Json(framework_error()), false),
-        CallFault::BadGateway => return answer(StatusCode::BAD_GATEWAY, &Said::Text("<html><body>502 Bad Gateway</body></html>"), false),
+        CallFault::Broken => {
+            return answer(StatusCode::INTERNAL_SERVER_ERROR, &Said::Json(framework_error()), false);
+        }
+        CallFault::BadGateway => {
+            return answer(
+                StatusCode::BAD_GATEWAY,
+                &Said::Text("<html><body>502 Bad Gateway</body></html>"),
+                false,
+            );
+        }
         CallFault::Unavailable => Refusal::manager(
-            StatusCode::SERVICE_UNAVAILABLE, "ABDM-1024", "Dependent service unavailable", "Please try again later",
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ABDM-1024",
+            "Dependent service unavailable",
+            "Please try again later",
         ),
         CallFault::Suspended => Refusal::manager(
-            StatusCode::INTERNAL_SERVER_ERROR, "303001", "Currently , Address endpoint : [ Name : HIECM ] [ State : SUSPENDED ]",
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "303001",
+            "Currently , Address endpoint : [ Name : HIECM ] [ State : SUSPENDED ]",
             "Runtime Error",
         ),
         CallFault::Unclassified => headers::unclassified(),

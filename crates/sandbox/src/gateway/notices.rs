@@ -32,7 +32,8 @@ pub(crate) fn context(call: &Call<'_>) -> Result<Answer, Refusal> {
     call.note_strangers(root.strangers(&["notification"]));
     let hip = call.hip()?;
     if hip != notice.hip {
-        return Err(Refusal::bad("ABDM-1055", "Invalid HIP Id or PHR Id").breaks("ABDM-1055", "hip.id is not X-HIP-ID"));
+        return Err(Refusal::bad("ABDM-1055", "Invalid HIP Id or PHR Id")
+            .breaks("ABDM-1055", "hip.id is not X-HIP-ID"));
     }
     if call.sandbox.read(|world| world.registry.service_of(&call.client, hip).is_none()) {
         return Ok(Answer::silence("the HIP id is no service of this bridge"));
@@ -40,7 +41,10 @@ pub(crate) fn context(call: &Call<'_>) -> Result<Answer, Refusal> {
     let key = format!("{hip}|{}|{}|{}", notice.address, notice.care_context, notice.hi_types.join(","));
     let (failure, twice) = call.sandbox.change(|world| accept(world, call, &notice, &key));
     if twice {
-        call.note("second-notice", "an equal context notify while the first may still be answered, or after it succeeded");
+        call.note(
+            "second-notice",
+            "an equal context notify while the first may still be answered, or after it succeeded",
+        );
     }
     let mut callback = Callback::result(hip, CONTEXT_CALLBACK, outcome(call, failure));
     callback.notice = Some(key);
@@ -116,13 +120,17 @@ pub(crate) fn sms(call: &Call<'_>) -> Result<Answer, Refusal> {
     let (hip, _name) = (to.text("id")?.to_owned(), to.text("name")?);
     call.note_strangers(notification.strangers(&["phoneNo", "hip"]));
     if call.sandbox.read(|world| world.registry.service_of(&call.client, &hip).is_none()) {
-        return Err(Refusal::bad("ABDM-9999: ", "Dependent service unavailable").breaks("hip-id", "hip.id is no service of this bridge"));
+        return Err(Refusal::bad("ABDM-9999: ", "Dependent service unavailable")
+            .breaks("hip-id", "hip.id is no service of this bridge"));
     }
     let ten = mobile.get(mobile.len() - 10..).unwrap_or(mobile);
     let key = format!("{hip}|{ten}");
     let twice = call.sandbox.change(|world| book_sms(world, call, &key));
     if twice {
-        call.note("second-sms", "an SMS to the same mobile while the first may still be answered, or after it succeeded");
+        call.note(
+            "second-sms",
+            "an SMS to the same mobile while the first may still be answered, or after it succeeded",
+        );
     }
     let mut callback = Callback::result(&hip, SMS_CALLBACK, outcome(call, None));
     callback.notice = Some(format!("sms|{key}"));

@@ -31,7 +31,9 @@ pub(crate) fn on_share(call: &Call<'_>) -> Result<Answer, Refusal> {
             .breaks("unknown-request", "response.requestId is no share at this HIP"));
     };
     let late = call.sandbox.change(|world| {
-        let Some(share) = world.shares.get_mut(&share_id) else { return Err(Refusal::bad("ABDM-1052", "Invalid TransactionId")) };
+        let Some(share) = world.shares.get_mut(&share_id) else {
+            return Err(Refusal::bad("ABDM-1052", "Invalid TransactionId"));
+        };
         if share.answered_at.is_some() {
             world.ledger.book(EffectKind::OnShare, share_id, Outcome::Repeat, call.now);
             return Err(Refusal::bad("ABDM-1087", "Duplicate patient share request").forgiven());

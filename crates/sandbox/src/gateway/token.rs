@@ -28,16 +28,26 @@ struct Asked {
 pub(crate) fn generate(call: &Call<'_>) -> Result<Answer, Refusal> {
     let hip = call.hip()?.to_owned();
     let asked = read(&call.root())?;
-    call.note_strangers(call.root().strangers(&["abhaAddress", "abhaNumber", "name", "gender", "yearOfBirth"]));
+    call.note_strangers(call.root().strangers(&[
+        "abhaAddress",
+        "abhaNumber",
+        "name",
+        "gender",
+        "yearOfBirth",
+    ]));
     if call.sandbox.read(|world| world.registry.service_of(&call.client, &hip).is_none()) {
         return Ok(Answer::silence("the HIP id is no service of this bridge"));
     }
     let person = call.sandbox.read(|world| world.registry.person(&asked.address).cloned());
     let Some(person) = person else {
-        return Err(Refusal::bad("ABDM-9999: ", "User not found").breaks("unknown-user", "no such ABHA address"));
+        return Err(
+            Refusal::bad("ABDM-9999: ", "User not found").breaks("unknown-user", "no such ABHA address")
+        );
     };
     let body = match judge(call, &hip, &person)? {
-        TokenVerdict::Blocked { .. } => failure("ABDM-1027: ", "You are blocked. Please try again after 24 hours.", call),
+        TokenVerdict::Blocked { .. } => {
+            failure("ABDM-1027: ", "You are blocked. Please try again after 24 hours.", call)
+        }
         TokenVerdict::Granted | TokenVerdict::TooSoon => granted(call, &hip, &asked, &person),
     };
     Ok(Answer::then(Callback::result(&hip, CALLBACK, body)))
@@ -57,10 +67,15 @@ fn judge(call: &Call<'_>, hip: &str, person: &Person) -> Result<TokenVerdict, Re
     match verdict {
         TokenVerdict::TooSoon => {
             let refusal = Refusal::bad("ABDM-1092", "Duplicate Link token request");
-            return Err(refusal.breaks("token-window", "a second token request inside the window of the first"));
+            return Err(
+                refusal.breaks("token-window", "a second token request inside the window of the first")
+            );
         }
         TokenVerdict::Blocked { now: true } => {
-            call.note("tokens-a-day", format!("more than {} token requests a day for one address", timing.tokens_a_day));
+            call.note(
+                "tokens-a-day",
+                format!("more than {} token requests a day for one address", timing.tokens_a_day),
+            );
         }
         TokenVerdict::Blocked { now: false } | TokenVerdict::Granted => {}
     }
@@ -79,7 +94,9 @@ fn read(root: &Node<'_>) -> Result<Asked, Wrong> {
         number,
         name: root.matching("name", &NAME)?.to_owned(),
         gender: root.one_of("gender", &GENDERS)?.to_owned(),
-        year: born.filter(|year| (1900..=2200).contains(year)).ok_or_else(|| year.wrong("must be a year from 1900 to 2200"))?,
+        year: born
+            .filter(|year| (1900..=2200).contains(year))
+            .ok_or_else(|| year.wrong("must be a year from 1900 to 2200"))?,
     })
 }
 
@@ -119,7 +136,9 @@ fn mint(call: &Call<'_>, hip: &str, person: &Person, number: Option<&str>) -> St
     let life = i64::try_from(call.sandbox.timing().link_token.as_secs()).unwrap_or(i64::MAX);
     let mut claims = json!({"hipId": hip, "sub": person.abha_address, "abhaAddress": person.abha_address,
         "transactionId": Uuid::new_v4().to_string(), "iat": issued, "exp": issued.saturating_add(life)});
-    if let (Some(members), Some(number)) = (claims.as_object_mut(), number.and_then(|number| number.parse::<u64>().ok())) {
+    if let (Some(members), Some(number)) =
+        (claims.as_object_mut(), number.and_then(|number| number.parse::<u64>().ok()))
+    {
         members.insert("abhaNumber".into(), number.into());
     }
     call.sandbox.keys().link_token(&claims)

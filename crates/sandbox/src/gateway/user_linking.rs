@@ -22,39 +22,43 @@ pub(crate) fn on_discover(call: &Call<'_>) -> Result<Answer, Refusal> {
     let root = call.root();
     let request_id = reply::request_id(&root)?;
     let transaction = root.matching("transactionId", &UUID)?.to_owned();
-    let error = reply::error(&root).map_err(|wrong| invalid("ABDM-1109", "Invalid On discovery response", &wrong))?;
+    let error =
+        reply::error(&root).map_err(|wrong| invalid("ABDM-1109", "Invalid On discovery response", &wrong))?;
     let offered = if error.is_some() { Vec::new() } else { offered(&root)? };
     note_strangers(call, &root, &["transactionId", "patient", "matchedBy", "error", "response"]);
     let asked = call.asked(&request_id);
-    if !matches!(asked, Some(Asked { subject: Subject::Discover { transaction_id }, .. }) if transaction_id == transaction) {
+    if !matches!(asked, Some(Asked { subject: Subject::Discover { transaction_id }, .. }) if transaction_id == transaction)
+    {
         return Err(unknown("response.requestId and transactionId are no discovery at this HIP"));
     }
-    call.sandbox.change(|world| {
-        let linking = live(world, call, &transaction)?;
-        if linking.state != LinkingState::Discovering {
-            world.ledger.book(EffectKind::OnDiscover, transaction, Outcome::Repeat, call.now);
-            return Err(Refusal::bad("ABDM-1106", "Duplicate On discovery request").forgiven());
-        }
-        let (address, hip) = (linking.abha_address.clone(), linking.hip_id.clone());
-        match error {
-            Some(error) => fail(linking, LinkingState::NothingFound, &error),
-            None => {
-                linking.state = LinkingState::Discovered;
-                linking.patient = call.body.get("patient").cloned();
-                linking.matched_by = call.body.get("matchedBy").cloned();
-                linking.offered.clone_from(&offered);
+    call.sandbox
+        .change(|world| {
+            let linking = live(world, call, &transaction)?;
+            if linking.state != LinkingState::Discovering {
+                world.ledger.book(EffectKind::OnDiscover, transaction, Outcome::Repeat, call.now);
+                return Err(Refusal::bad("ABDM-1106", "Duplicate On discovery request").forgiven());
             }
-        }
-        let new = world.links.unlinked(&hip, &address, &offered).len();
-        let all: usize = offered.iter().map(|entry| entry.care_contexts.len()).sum();
-        world.ledger.book(EffectKind::OnDiscover, transaction, Outcome::Accepted, call.now);
-        Ok(new < all)
-    }).map(|linked_offered| {
-        if linked_offered {
-            call.note("linked-offered", "a care context that is linked already was offered");
-        }
-        Answer::accepted()
-    })
+            let (address, hip) = (linking.abha_address.clone(), linking.hip_id.clone());
+            match error {
+                Some(error) => fail(linking, LinkingState::NothingFound, &error),
+                None => {
+                    linking.state = LinkingState::Discovered;
+                    linking.patient = call.body.get("patient").cloned();
+                    linking.matched_by = call.body.get("matchedBy").cloned();
+                    linking.offered.clone_from(&offered);
+                }
+            }
+            let new = world.links.unlinked(&hip, &address, &offered).len();
+            let all: usize = offered.iter().map(|entry| entry.care_contexts.len()).sum();
+            world.ledger.book(EffectKind::OnDiscover, transaction, Outcome::Accepted, call.now);
+            Ok(new < all)
+        })
+        .map(|linked_offered| {
+            if linked_offered {
+                call.note("linked-offered", "a care context that is linked already was offered");
+            }
+            Answer::accepted()
+        })
 }
 
 fn offered(root: &Node<'_>) -> Result<Vec<Entry>, Refusal> {
@@ -78,12 +82,15 @@ fn reply_refusal(bad: &BadEntries, code: &'static str, message: &str) -> Refusal
     let wrong = bad.wrong();
     match bad {
         BadEntries::Shape(_) => Refusal::empty().breaks("wrong-shape", wrong.line()),
-        BadEntries::HiType(_) => Refusal::bad("ABDM-9999: ", "Invalid HIType").breaks("ABDM-9999", wrong.line()),
-        BadEntries::CountMismatch(_) => {
-            Refusal::bad("ABDM-1037", "Counter and Care context count mismatch").breaks("ABDM-1037", wrong.line())
+        BadEntries::HiType(_) => {
+            Refusal::bad("ABDM-9999: ", "Invalid HIType").breaks("ABDM-9999", wrong.line())
         }
-        BadEntries::CountRange(_) => Refusal::bad("ABDM-1006", "Invalid count, must be 2 digit and ranges between 1 to 20")
-            .breaks("ABDM-1006", wrong.line()),
+        BadEntries::CountMismatch(_) => Refusal::bad("ABDM-1037", "Counter and Care context count mismatch")
+            .breaks("ABDM-1037", wrong.line()),
+        BadEntries::CountRange(_) => {
+            Refusal::bad("ABDM-1006", "Invalid count, must be 2 digit and ranges between 1 to 20")
+                .breaks("ABDM-1006", wrong.line())
+        }
         _ => invalid(code, message, &wrong),
     }
 }
@@ -93,7 +100,8 @@ fn invalid(code: &'static str, message: &str, wrong: &Wrong) -> Refusal {
 }
 
 fn unknown(detail: &str) -> Refusal {
-    Refusal::bad("ABDM-1052", "Invalid TransactionId or response's requestId").breaks("unknown-request", detail)
+    Refusal::bad("ABDM-1052", "Invalid TransactionId or response's requestId")
+        .breaks("unknown-request", detail)
 }
 
 fn note_strangers(call: &Call<'_>, root: &Node<'_>, known: &[&str]) {
@@ -105,7 +113,10 @@ fn note_strangers(call: &Call<'_>, root: &Node<'_>, known: &[&str]) {
 /// The linking, unless its time is over.
 fn live<'a>(world: &'a mut World, call: &Call<'_>, transaction: &str) -> Result<&'a mut Linking, Refusal> {
     let life = SignedDuration::try_from(call.sandbox.timing().discovery).unwrap_or_default();
-    let linking = world.linkings.get_mut(transaction).filter(|linking| call.now.duration_since(linking.started_at) < life);
+    let linking = world
+        .linkings
+        .get_mut(transaction)
+        .filter(|linking| call.now.duration_since(linking.started_at) < life);
     linking.ok_or_else(|| {
         Refusal::bad("ABDM-9999: ", "Invalid Transaction ID / Transaction expired.")
             .breaks("expired-transaction", "the discovery's transaction is over")
@@ -122,13 +133,15 @@ pub(crate) fn on_init(call: &Call<'_>) -> Result<Answer, Refusal> {
     let root = call.root();
     let request_id = reply::request_id(&root)?;
     let transaction = root.matching("transactionId", &UUID)?.to_owned();
-    let error = reply::error(&root).map_err(|wrong| invalid("ABDM-1110", "Invalid On init response", &wrong))?;
+    let error =
+        reply::error(&root).map_err(|wrong| invalid("ABDM-1110", "Invalid On init response", &wrong))?;
     if error.is_none() {
         judge_link(&root).map_err(|wrong| invalid("ABDM-1110", "Invalid On init response", &wrong))?;
     }
     call.note_strangers(root.strangers(&["transactionId", "link", "error", "response"]));
     let asked = call.asked(&request_id);
-    if !matches!(asked, Some(Asked { subject: Subject::Init { transaction_id }, .. }) if transaction_id == transaction) {
+    if !matches!(asked, Some(Asked { subject: Subject::Init { transaction_id }, .. }) if transaction_id == transaction)
+    {
         return Err(unknown("response.requestId and transactionId are no init at this HIP"));
     }
     call.sandbox.change(|world| {
@@ -166,7 +179,8 @@ fn judge_link(root: &Node<'_>) -> Result<(), Wrong> {
 pub(crate) fn on_confirm(call: &Call<'_>) -> Result<Answer, Refusal> {
     let root = call.root();
     let request_id = reply::request_id(&root)?;
-    let error = reply::error(&root).map_err(|wrong| invalid("ABDM-1111", "Invalid On confirm response", &wrong))?;
+    let error =
+        reply::error(&root).map_err(|wrong| invalid("ABDM-1111", "Invalid On confirm response", &wrong))?;
     let entries = if error.is_some() {
         Vec::new()
     } else {
@@ -177,7 +191,8 @@ pub(crate) fn on_confirm(call: &Call<'_>) -> Result<Answer, Refusal> {
     let Some(Asked { subject: Subject::Confirm { transaction_id }, .. }) = call.asked(&request_id) else {
         return Err(unknown("response.requestId is no confirmation at this HIP"));
     };
-    let other = call.sandbox.change(|world| confirm(world, call, &transaction_id, error.as_ref(), &entries))?;
+    let other =
+        call.sandbox.change(|world| confirm(world, call, &transaction_id, error.as_ref(), &entries))?;
     if other {
         call.note("not-chosen", "on-confirm links something else than the patient chose");
     }
@@ -209,11 +224,18 @@ fn confirm(
         linking.chosen.iter().map(|(context, hi_type)| (context.as_str(), hi_type.as_str())).collect();
     let confirmed = entries
         .iter()
-        .flat_map(|entry| entry.care_contexts.iter().map(|(context, _)| (context.as_str(), entry.hi_type.as_str())))
+        .flat_map(|entry| {
+            entry.care_contexts.iter().map(|(context, _)| (context.as_str(), entry.hi_type.as_str()))
+        })
         .collect();
     let other = chosen != confirmed;
     for (context, hi_type) in world.links.unlinked(&hip, &address, entries) {
-        world.ledger.book(EffectKind::Link, format!("{hip}|{address}|{context}|{hi_type}"), Outcome::Accepted, call.now);
+        world.ledger.book(
+            EffectKind::Link,
+            format!("{hip}|{address}|{context}|{hi_type}"),
+            Outcome::Accepted,
+            call.now,
+        );
     }
     world.links.link((&hip, &address), entries, LinkedBy::Patient, call.now);
     world.ledger.book(EffectKind::OnConfirm, reference, Outcome::Accepted, call.now);

@@ -105,7 +105,10 @@ impl Sandbox {
             _ if wanted.unchecked => Standing::Acknowledged,
             None => return Err(SteerError::not_found("no such consent artefact")),
             Some(consent) if consent.status != ConsentStatus::Granted || consent.data_erase_at <= now => {
-                return Err(SteerError::conflict("ABDM-1112", "Invalid or already expired consent artefact id"));
+                return Err(SteerError::conflict(
+                    "ABDM-1112",
+                    "Invalid or already expired consent artefact id",
+                ));
             }
             Some(consent) => consent.standing(self.timing(), now),
         };
@@ -125,7 +128,8 @@ impl Sandbox {
         let id = wanted.transaction_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
         let token = Uuid::new_v4().simple().to_string();
         self.change(|world| world.push_tokens.insert(token.clone(), id.clone()));
-        let url = wanted.data_push_url.clone().unwrap_or_else(|| format!("{}/hiu/push/{token}", self.base_url()));
+        let url =
+            wanted.data_push_url.clone().unwrap_or_else(|| format!("{}/hiu/push/{token}", self.base_url()));
         let hip_id = wanted.hip_id.clone().or_else(|| consent.map(|consent| consent.hip_id.clone()));
         Ok(Transfer {
             request: self.request_body(wanted, consent, &keys, &id, &url),
@@ -142,7 +146,13 @@ impl Sandbox {
             notified: None,
             problems: Vec::new(),
             care_contexts: consent
-                .map(|consent| consent.care_contexts.iter().map(|context| context.care_context_reference.clone()).collect())
+                .map(|consent| {
+                    consent
+                        .care_contexts
+                        .iter()
+                        .map(|context| context.care_context_reference.clone())
+                        .collect()
+                })
                 .unwrap_or_default(),
             hi_types: consent.map(|consent| consent.hi_types.iter().cloned().collect()).unwrap_or_default(),
             keys: Some(Arc::new(keys)),
@@ -150,7 +160,14 @@ impl Sandbox {
         })
     }
 
-    fn request_body(&self, wanted: &RecordsWanted, consent: Option<&Consent>, keys: &HiuKeys, id: &str, url: &str) -> Value {
+    fn request_body(
+        &self,
+        wanted: &RecordsWanted,
+        consent: Option<&Consent>,
+        keys: &HiuKeys,
+        id: &str,
+        url: &str,
+    ) -> Value {
         let now = self.now();
         let end = |given: &Option<String>, granted: fn(&Consent) -> Timestamp| {
             given.clone().unwrap_or_else(|| written(consent.map_or(now, granted)))
@@ -223,7 +240,9 @@ impl Sandbox {
     ///
     /// 404 if there is none.
     pub async fn closed_transfer(&self, id: &str, wait: Duration) -> Result<Transfer, SteerError> {
-        let closed = |world: &crate::world::World| world.transfers.get(id).is_none_or(|t| t.state.is_closed()).then_some(());
+        let closed = |world: &crate::world::World| {
+            world.transfers.get(id).is_none_or(|t| t.state.is_closed()).then_some(())
+        };
         self.await_change(wait, closed).await;
         self.transfer(id, true)
     }
@@ -248,7 +267,12 @@ pub(crate) fn send_request(sandbox: &Sandbox, id: &str) {
         Some((transfer.hip_id.clone(), transfer.request.clone()))
     });
     let Some((hip_id, body)) = prepared else { return };
-    sandbox.queue_callback(Callback::new(&hip_id, REQUEST, Subject::Request { transaction_id: id.to_owned() }, body));
+    sandbox.queue_callback(Callback::new(
+        &hip_id,
+        REQUEST,
+        Subject::Request { transaction_id: id.to_owned() },
+        body,
+    ));
     let (sandbox, id) = (sandbox.clone(), id.to_owned());
     tokio::spawn(async move {
         sandbox.sleep(sandbox.timing().transfer).await;
@@ -264,6 +288,10 @@ fn overdue(sandbox: &Sandbox, id: &str) {
         transfer.map(|transfer| transfer.state = TransferState::Overdue).is_some()
     });
     if late {
-        sandbox.violation("transfer-limit", format!("transfer {id} was not closed within the limit"), REQUEST);
+        sandbox.violation(
+            "transfer-limit",
+            format!("transfer {id} was not closed within the limit"),
+            REQUEST,
+        );
     }
 }

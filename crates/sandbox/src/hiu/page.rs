@@ -45,7 +45,8 @@ pub(crate) fn read<'a>(root: &Node<'a>) -> Result<Pushed<'a>, Wrong> {
         return Err(root.member("pageNumber")?.wrong("pages are numbered from 1 to pageCount"));
     }
     let entries = root.items("entries")?;
-    let mut strangers = root.strangers(&["pageNumber", "pageCount", "transactionId", "entries", "keyMaterial"]);
+    let mut strangers =
+        root.strangers(&["pageNumber", "pageCount", "transactionId", "entries", "keyMaterial"]);
     strangers.extend(material.strangers(&["cryptoAlg", "curve", "dhPublicKey", "nonce"]));
     for entry in &entries {
         strangers.extend(entry.strangers(&["content", "media", "checksum", "careContextReference"]));
@@ -94,9 +95,11 @@ impl Pushed<'_> {
 
     fn session(&self, keys: &HiuKeys) -> Result<Session, String> {
         let strict = Tolerances::NONE;
-        let peer = PublicKey::parse(self.key, &strict).map_err(|error| format!("keyMaterial.dhPublicKey.keyValue: {error}"))?;
+        let peer = PublicKey::parse(self.key, &strict)
+            .map_err(|error| format!("keyMaterial.dhPublicKey.keyValue: {error}"))?;
         let nonce = Nonce::parse(self.nonce).map_err(|error| format!("keyMaterial.nonce: {error}"))?;
-        Session::agree(keys.pair.private(), &peer.value, &keys.nonce, &nonce).map_err(|error| error.to_string())
+        Session::agree(keys.pair.private(), &peer.value, &keys.nonce, &nonce)
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -167,8 +170,10 @@ fn document(text: &str) -> Result<&'static str, String> {
         ("WellnessRecord", "WellnessRecord"),
         ("InvoiceRecord", "Invoice"),
     ];
-    let bundle: Value = serde_json::from_str(text).map_err(|error| format!("the text is no JSON: {error}"))?;
-    let is = |pointer: &str, expected: &str| bundle.pointer(pointer).and_then(Value::as_str) == Some(expected);
+    let bundle: Value =
+        serde_json::from_str(text).map_err(|error| format!("the text is no JSON: {error}"))?;
+    let is =
+        |pointer: &str, expected: &str| bundle.pointer(pointer).and_then(Value::as_str) == Some(expected);
     if !is("/resourceType", "Bundle") || !is("/type", "document") {
         return Err("the text is no FHIR document bundle".into());
     }
@@ -176,7 +181,8 @@ fn document(text: &str) -> Result<&'static str, String> {
         return Err("the bundle does not begin with a Composition".into());
     }
     let profiles = bundle.pointer("/entry/0/resource/meta/profile").and_then(Value::as_array);
-    let names = profiles.into_iter().flatten().filter_map(Value::as_str).filter_map(|url| url.rsplit('/').next());
+    let names =
+        profiles.into_iter().flatten().filter_map(Value::as_str).filter_map(|url| url.rsplit('/').next());
     let mut known = names.filter_map(|name| PROFILES.iter().find(|(profile, _)| *profile == name));
     let found = known.next().ok_or("the Composition names no record profile")?;
     if known.next().is_some() {
@@ -191,10 +197,13 @@ mod tests {
     use serde_json::json;
 
     fn bundle(profiles: &[&str]) -> String {
-        let profiles: Vec<_> =
-            profiles.iter().map(|name| format!("https://nrces.in/ndhm/fhir/r4/StructureDefinition/{name}")).collect();
+        let profiles: Vec<_> = profiles
+            .iter()
+            .map(|name| format!("https://nrces.in/ndhm/fhir/r4/StructureDefinition/{name}"))
+            .collect();
         let composition = json!({"resourceType": "Composition", "meta": {"profile": profiles}});
-        json!({"resourceType": "Bundle", "type": "document", "entry": [{"resource": composition}]}).to_string()
+        json!({"resourceType": "Bundle", "type": "document", "entry": [{"resource": composition}]})
+            .to_string()
     }
 
     #[test]

@@ -26,7 +26,11 @@ use crate::world::transfers::{Page, ReceivedEntry, Transfer, TransferState};
 const PATH: &str = "/hiu/push";
 
 /// Serves a push.
-pub(crate) async fn serve(State(sandbox): State<Sandbox>, Path(token): Path<String>, request: Request) -> Response {
+pub(crate) async fn serve(
+    State(sandbox): State<Sandbox>,
+    Path(token): Path<String>,
+    request: Request,
+) -> Response {
     let fault = sandbox.faults().push(PATH);
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, sandbox.config().body_limit).await else {
@@ -66,8 +70,9 @@ fn take(sandbox: &Sandbox, token: &str, headers: &HeaderMap, body: &Bytes) -> Re
     }
     authorized(sandbox, headers)?;
     content_type(headers)?;
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad("ABDM-1006", "Bad Request, invalid request Body").breaks("no-json", error.to_string()))?;
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        Refusal::bad("ABDM-1006", "Bad Request, invalid request Body").breaks("no-json", error.to_string())
+    })?;
     let pushed = page::read(&Node::root(&value)).map_err(|wrong: Wrong| Refusal::from(wrong))?;
     let expected = sandbox.read(|world| expect(world, token, &pushed)).ok_or_else(unknown)?;
     if expected.transaction != pushed.transaction {
@@ -97,7 +102,8 @@ fn authorized(sandbox: &Sandbox, headers: &HeaderMap) -> Result<(), Refusal> {
     let token = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     let now = sandbox.now();
     let session = sandbox.read(|world| world.registry.sessions.get(token).map(|session| now < session.until));
-    let refusal = Refusal::manager(StatusCode::UNAUTHORIZED, "900901", "Invalid Credentials", "no valid session token");
+    let refusal =
+        Refusal::manager(StatusCode::UNAUTHORIZED, "900901", "Invalid Credentials", "no valid session token");
     match session {
         Some(true) => Ok(()),
         Some(false) => Err(refusal.forgiven()),
@@ -110,7 +116,8 @@ fn content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     if given.split(';').next().is_some_and(|kind| kind.trim() == "application/json") {
         return Ok(());
     }
-    Err(Refusal::bad("ABDM-9999: ", "415 UNSUPPORTED_MEDIA_TYPE").breaks("content-type", "Content-Type is not application/json"))
+    Err(Refusal::bad("ABDM-9999: ", "415 UNSUPPORTED_MEDIA_TYPE")
+        .breaks("content-type", "Content-Type is not application/json"))
 }
 
 fn expect(world: &World, token: &str, pushed: &Pushed<'_>) -> Option<Expected> {
@@ -135,7 +142,12 @@ fn repeat(world: &mut World, sandbox: &Sandbox, pushed: &Pushed<'_>) {
 }
 
 /// Keeps a page; gives the rules that it breaks.
-fn store(world: &mut World, sandbox: &Sandbox, pushed: &Pushed<'_>, entries: Vec<ReceivedEntry>) -> Vec<(&'static str, String)> {
+fn store(
+    world: &mut World,
+    sandbox: &Sandbox,
+    pushed: &Pushed<'_>,
+    entries: Vec<ReceivedEntry>,
+) -> Vec<(&'static str, String)> {
     let now = sandbox.now();
     let mut broken = reused(world, pushed);
     broken.extend(without_consent(world, sandbox, pushed));
@@ -154,7 +166,13 @@ fn store(world: &mut World, sandbox: &Sandbox, pushed: &Pushed<'_>, entries: Vec
         transfer.state = TransferState::Receiving;
     }
     let problems = broken.iter().map(|(rule, detail)| format!("{rule}: {detail}")).collect();
-    transfer.pages.push(Page { page_number: pushed.number, at: now, entries: pushed.len(), repeated: 0, problems });
+    transfer.pages.push(Page {
+        page_number: pushed.number,
+        at: now,
+        entries: pushed.len(),
+        repeated: 0,
+        problems,
+    });
     for mut entry in entries {
         if *kept + entry.bytes > limit {
             entry.bundle = None;
@@ -190,7 +208,11 @@ fn without_consent(world: &World, sandbox: &Sandbox, pushed: &Pushed<'_>) -> Opt
 }
 
 /// What on the page is not in its place: order, count, care contexts, types.
-fn out_of_place(transfer: &Transfer, pushed: &Pushed<'_>, entries: &[ReceivedEntry]) -> Vec<(&'static str, String)> {
+fn out_of_place(
+    transfer: &Transfer,
+    pushed: &Pushed<'_>,
+    entries: &[ReceivedEntry],
+) -> Vec<(&'static str, String)> {
     let mut broken = Vec::new();
     if transfer.state == TransferState::Requested {
         broken.push(("push-order", "pushed before on-request".to_owned()));
@@ -219,7 +241,13 @@ fn out_of_place(transfer: &Transfer, pushed: &Pushed<'_>, entries: &[ReceivedEnt
     broken
 }
 
-fn keep(sandbox: &Sandbox, headers: &HeaderMap, body: &Bytes, status: StatusCode, outcome: Result<Option<&Refusal>, String>) {
+fn keep(
+    sandbox: &Sandbox,
+    headers: &HeaderMap,
+    body: &Bytes,
+    status: StatusCode,
+    outcome: Result<Option<&Refusal>, String>,
+) {
     let now = sandbox.now();
     let (verdict, note) = match &outcome {
         Ok(None) => (Verdict::Accepted, None),
@@ -245,7 +273,15 @@ fn keep(sandbox: &Sandbox, headers: &HeaderMap, body: &Bytes, status: StatusCode
     };
     let violation = outcome.ok().flatten().and_then(|refusal| {
         let rule = refusal.rule?.to_owned();
-        Some(Violation { n: 0, at: now, rule, detail: refusal.detail.clone(), path: PATH.into(), request_id: None, client_id: None })
+        Some(Violation {
+            n: 0,
+            at: now,
+            rule,
+            detail: refusal.detail.clone(),
+            path: PATH.into(),
+            request_id: None,
+            client_id: None,
+        })
     });
     sandbox.change(|world| {
         world.journal.add(record);

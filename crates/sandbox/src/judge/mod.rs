@@ -68,7 +68,9 @@ impl<'a> Node<'a> {
 
     /// The members of an object.
     pub(crate) fn members(&self) -> Judged<&'a Map<String, Value>> {
-        self.value.as_object().ok_or_else(|| self.fault(Fault::Type, format!("must be an object, is {}", kind(self.value))))
+        self.value
+            .as_object()
+            .ok_or_else(|| self.fault(Fault::Type, format!("must be an object, is {}", kind(self.value))))
     }
 
     /// A member, if it is there and not null.
@@ -84,7 +86,9 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn as_text(&self) -> Judged<&'a str> {
-        self.value.as_str().ok_or_else(|| self.fault(Fault::Type, format!("must be a string, is {}", kind(self.value))))
+        self.value
+            .as_str()
+            .ok_or_else(|| self.fault(Fault::Type, format!("must be a string, is {}", kind(self.value))))
     }
 
     /// A string member that is not empty.
@@ -128,13 +132,20 @@ impl<'a> Node<'a> {
         let Some(items) = member.value.as_array() else {
             return Err(member.fault(Fault::Type, format!("must be an array, is {}", kind(member.value))));
         };
-        Ok(items.iter().enumerate().map(|(n, value)| Node { value, at: format!("{}/{n}", member.at) }).collect())
+        Ok(items
+            .iter()
+            .enumerate()
+            .map(|(n, value)| Node { value, at: format!("{}/{n}", member.at) })
+            .collect())
     }
 
     /// Places of members that no schema knows.
     pub(crate) fn strangers(&self, known: &[&str]) -> Vec<String> {
         let names = self.value.as_object().into_iter().flat_map(Map::keys);
-        names.filter(|name| !known.contains(&name.as_str())).map(|name| format!("{}/{name}", self.at)).collect()
+        names
+            .filter(|name| !known.contains(&name.as_str()))
+            .map(|name| format!("{}/{name}", self.at))
+            .collect()
     }
 }
 

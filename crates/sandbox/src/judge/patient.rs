@@ -87,7 +87,8 @@ fn care_contexts(node: &Node<'_>) -> Result<Vec<(String, String)>, BadEntries> {
     let mut seen = BTreeSet::new();
     let mut contexts = Vec::new();
     for context in node.items("careContexts").map_err(BadEntries::Shape)? {
-        let reference = context.matching("referenceNumber", &CARE_CONTEXT).map_err(BadEntries::CareContext)?;
+        let reference =
+            context.matching("referenceNumber", &CARE_CONTEXT).map_err(BadEntries::CareContext)?;
         let display = context.matching("display", &DISPLAY).map_err(BadEntries::Display)?;
         if !seen.insert(reference) {
             return Err(BadEntries::CareContext(context.wrong("stands twice in one entry")));
@@ -131,7 +132,11 @@ pub(crate) fn hi_types(body: &Node<'_>, name: &str) -> Result<Vec<String>, Wrong
         .iter()
         .map(|item| {
             let text = item.as_text()?;
-            if patterns::HI_TYPES.contains(&text) { Ok(text.to_owned()) } else { Err(item.wrong("is no HI type")) }
+            if patterns::HI_TYPES.contains(&text) {
+                Ok(text.to_owned())
+            } else {
+                Err(item.wrong("is no HI type"))
+            }
         })
         .collect()
 }
@@ -141,8 +146,13 @@ impl BadEntries {
     pub(crate) fn wrong(&self) -> Wrong {
         match self {
             Self::Absent => Wrong { at: "/patient".into(), fault: Fault::Missing, why: "is required".into() },
-            Self::Shape(wrong) | Self::HiType(wrong) | Self::CountRange(wrong) | Self::Patient(wrong)
-            | Self::Display(wrong) | Self::CareContext(wrong) | Self::CountMismatch(wrong) => wrong.clone(),
+            Self::Shape(wrong)
+            | Self::HiType(wrong)
+            | Self::CountRange(wrong)
+            | Self::Patient(wrong)
+            | Self::Display(wrong)
+            | Self::CareContext(wrong)
+            | Self::CountMismatch(wrong) => wrong.clone(),
         }
     }
 }

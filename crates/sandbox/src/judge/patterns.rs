@@ -7,8 +7,14 @@ use regex::Regex;
 
 /// HI types, in the exact case that ABDM takes.
 pub(crate) const HI_TYPES: [&str; 8] = [
-    "Prescription", "DiagnosticReport", "OPConsultation", "DischargeSummary", "ImmunizationRecord",
-    "HealthDocumentRecord", "WellnessRecord", "Invoice",
+    "Prescription",
+    "DiagnosticReport",
+    "OPConsultation",
+    "DischargeSummary",
+    "ImmunizationRecord",
+    "HealthDocumentRecord",
+    "WellnessRecord",
+    "Invoice",
 ];
 
 /// Genders of the published enumeration.

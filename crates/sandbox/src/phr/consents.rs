@@ -131,13 +131,19 @@ impl Sandbox {
         Ok(Granted { request_id, artefacts })
     }
 
-    fn artefact(&self, wanted: &ConsentWanted, request_id: &str, hip_id: String, care_contexts: Vec<ContextRef>) -> Consent {
+    fn artefact(
+        &self,
+        wanted: &ConsentWanted,
+        request_id: &str,
+        hip_id: String,
+        care_contexts: Vec<ContextRef>,
+    ) -> Consent {
         let now = self.now();
         let shifted = |by: SignedDuration| now.saturating_add(by).unwrap_or(now);
-        let (hiu_id, hiu_name) = wanted
-            .hiu
-            .as_ref()
-            .map_or(("PHR-APP".to_owned(), "Sandbox PHR".to_owned()), |hiu| (hiu.id.clone(), hiu.name.clone()));
+        let (hiu_id, hiu_name) =
+            wanted.hiu.as_ref().map_or(("PHR-APP".to_owned(), "Sandbox PHR".to_owned()), |hiu| {
+                (hiu.id.clone(), hiu.name.clone())
+            });
         Consent {
             consent_id: Uuid::new_v4().to_string(),
             request_id: request_id.to_owned(),
@@ -168,7 +174,9 @@ impl Sandbox {
         let status = consent.status.as_str();
         let mut notification = json!({"status": status, "consentId": consent.consent_id});
         if let (true, Some(members)) = (with_detail, notification.as_object_mut()) {
-            let name = self.read(|world| world.registry.services.get(&consent.hip_id).map(|service| service.name.clone()));
+            let name = self.read(|world| {
+                world.registry.services.get(&consent.hip_id).map(|service| service.name.clone())
+            });
             let detail = consent.detail(&self.config().cm_id, name.as_deref(), &self.config().rules);
             let signature = self.keys().consent_signature(&detail.to_string());
             members.insert("consentDetail".into(), detail);
@@ -193,7 +201,9 @@ impl Sandbox {
     /// Artefacts, of one person or all.
     #[must_use]
     pub fn consents(&self, abha_address: Option<&str>) -> Vec<Consent> {
-        let of = |consent: &&Consent| abha_address.is_none_or(|address| consent.abha_address.eq_ignore_ascii_case(address));
+        let of = |consent: &&Consent| {
+            abha_address.is_none_or(|address| consent.abha_address.eq_ignore_ascii_case(address))
+        };
         self.read(|world| world.consents.values().filter(of).cloned().collect())
     }
 
@@ -226,7 +236,9 @@ impl Sandbox {
         });
         match ended {
             None => Err(SteerError::not_found("no such consent artefact")),
-            Some(None) => Err(SteerError::conflict("ABDM-1112", "Invalid or already expired consent artefact id")),
+            Some(None) => {
+                Err(SteerError::conflict("ABDM-1112", "Invalid or already expired consent artefact id"))
+            }
             Some(Some(consent)) => {
                 self.notify_consent(&consent, how.detail.unwrap_or(false));
                 Ok(consent)

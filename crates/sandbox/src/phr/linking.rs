@@ -95,12 +95,19 @@ impl Sandbox {
             offered: Vec::new(),
             chosen: Vec::new(),
         };
-        self.change(|world| world.linkings.entry(transaction_id.clone()).or_insert_with(|| linking.clone()).clone());
+        self.change(|world| {
+            world.linkings.entry(transaction_id.clone()).or_insert_with(|| linking.clone()).clone()
+        });
         let verified = wanted.verified.clone().unwrap_or_else(|| verified(&person));
         let body = json!({"transactionId": transaction_id, "patient": {
             "id": person.abha_address, "verifiedIdentifiers": verified, "unverifiedIdentifiers": wanted.unverified,
             "name": wanted.name.as_ref().unwrap_or(&person.name), "gender": person.gender, "yearOfBirth": person.year_of_birth}});
-        self.queue_callback(Callback::new(&wanted.hip_id, DISCOVER, Subject::Discover { transaction_id }, body));
+        self.queue_callback(Callback::new(
+            &wanted.hip_id,
+            DISCOVER,
+            Subject::Discover { transaction_id },
+            body,
+        ));
         Ok(linking)
     }
 
@@ -138,7 +145,8 @@ impl Sandbox {
     pub fn confirm_link(&self, transaction_id: &str, otp: &Value) -> Result<Linking, SteerError> {
         let linking = self.linking(transaction_id)?;
         let reference = linking.link_reference().map(str::to_owned);
-        let reference = reference.ok_or_else(|| SteerError::conflict("no-reference", "the HIP has given no link reference"))?;
+        let reference = reference
+            .ok_or_else(|| SteerError::conflict("no-reference", "the HIP has given no link reference"))?;
         self.change(|world| {
             if let Some(linking) = world.linkings.get_mut(transaction_id) {
                 linking.state = LinkingState::Confirming;
@@ -166,7 +174,12 @@ impl Sandbox {
     /// # Errors
     ///
     /// 404 if there is none.
-    pub async fn linking_in(&self, transaction_id: &str, states: &[LinkingState], wait: Duration) -> Result<Linking, SteerError> {
+    pub async fn linking_in(
+        &self,
+        transaction_id: &str,
+        states: &[LinkingState],
+        wait: Duration,
+    ) -> Result<Linking, SteerError> {
         let there = |world: &World| {
             let linking = world.linkings.get(transaction_id)?;
             (linking.state.is_failure() || states.contains(&linking.state)).then_some(())
@@ -180,7 +193,8 @@ impl Sandbox {
 fn verified(person: &Person) -> Vec<Identifier> {
     let number = person.abha_number.as_deref().map(dashed).unwrap_or_default();
     let identifier = |kind: &str, value: String| Identifier { kind: kind.to_owned(), value };
-    let mut identifiers: Vec<_> = person.mobile.iter().map(|mobile| identifier("MOBILE", format!("+91-{mobile}"))).collect();
+    let mut identifiers: Vec<_> =
+        person.mobile.iter().map(|mobile| identifier("MOBILE", format!("+91-{mobile}"))).collect();
     identifiers.push(identifier("ABHA_NUMBER", number));
     identifiers.push(identifier("abhaAddress", person.abha_address.clone()));
     identifiers
@@ -205,15 +219,21 @@ fn choose(linking: &Linking, choice: &Choice) -> (Value, Chosen) {
         if choice.hi_types.as_ref().is_some_and(|types| !types.contains(&entry.hi_type)) {
             continue;
         }
-        let wanted = |reference: &String| choice.care_contexts.as_ref().is_none_or(|wanted| wanted.contains(reference));
-        let references: Vec<_> = entry.care_contexts.iter().map(|(reference, _)| reference).filter(|r| wanted(r)).collect();
+        let wanted = |reference: &String| {
+            choice.care_contexts.as_ref().is_none_or(|wanted| wanted.contains(reference))
+        };
+        let references: Vec<_> =
+            entry.care_contexts.iter().map(|(reference, _)| reference).filter(|r| wanted(r)).collect();
         if references.is_empty() {
             continue;
         }
         chosen.extend(references.iter().map(|reference| ((*reference).clone(), entry.hi_type.clone())));
-        let contexts: Vec<_> = references.iter().map(|reference| json!({"referenceNumber": reference})).collect();
-        entries.push(json!({"referenceNumber": entry.reference, "careContexts": contexts, "hiType": entry.hi_type,
-            "count": contexts.len()}));
+        let contexts: Vec<_> =
+            references.iter().map(|reference| json!({"referenceNumber": reference})).collect();
+        entries.push(
+            json!({"referenceNumber": entry.reference, "careContexts": contexts, "hiType": entry.hi_type,
+            "count": contexts.len()}),
+        );
     }
     (Value::Array(entries), chosen)
 }

@@ -21,13 +21,19 @@ impl Sandbox {
     /// Whether a care context is linked to an ABHA address.
     #[must_use]
     pub fn is_linked(&self, abha_address: &str, care_context: &str) -> bool {
-        self.read(|world| world.links.of(abha_address).any(|context| context.care_context_reference == care_context))
+        self.read(|world| {
+            world.links.of(abha_address).any(|context| context.care_context_reference == care_context)
+        })
     }
 
     /// Waits until a care context is linked, for at most `wait` of real time.
     pub async fn linked(&self, abha_address: &str, care_context: &str, wait: std::time::Duration) -> bool {
         let linked = |world: &crate::world::World| {
-            world.links.of(abha_address).any(|context| context.care_context_reference == care_context).then_some(())
+            world
+                .links
+                .of(abha_address)
+                .any(|context| context.care_context_reference == care_context)
+                .then_some(())
         };
         self.await_change(wait, linked).await.is_some()
     }

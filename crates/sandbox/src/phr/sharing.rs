@@ -58,7 +58,12 @@ impl Sandbox {
             answered_at: None,
         };
         self.change(|world| world.shares.insert(id.clone(), share.clone()));
-        let mut callback = Callback::new(&wanted.hip_id, SHARE, Subject::Share { share_id: id.clone() }, body(wanted, &person));
+        let mut callback = Callback::new(
+            &wanted.hip_id,
+            SHARE,
+            Subject::Share { share_id: id.clone() },
+            body(wanted, &person),
+        );
         callback.request_id = Some(id.clone());
         self.queue_callback(callback);
         self.give_up_later(id);
@@ -70,7 +75,8 @@ impl Sandbox {
         tokio::spawn(async move {
             sandbox.sleep(sandbox.timing().share).await;
             sandbox.change(|world| {
-                if let Some(share) = world.shares.get_mut(&id).filter(|share| share.state == ShareState::Sent) {
+                if let Some(share) = world.shares.get_mut(&id).filter(|share| share.state == ShareState::Sent)
+                {
                     share.state = ShareState::Overdue;
                 }
             });
@@ -92,7 +98,9 @@ impl Sandbox {
     ///
     /// 404 if there is none.
     pub async fn answered_share(&self, id: &str, wait: Duration) -> Result<Share, SteerError> {
-        let done = |world: &World| world.shares.get(id).is_none_or(|share| share.state != ShareState::Sent).then_some(());
+        let done = |world: &World| {
+            world.shares.get(id).is_none_or(|share| share.state != ShareState::Sent).then_some(())
+        };
         self.await_change(wait, done).await;
         self.shared(id)
     }

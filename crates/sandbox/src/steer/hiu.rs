@@ -19,7 +19,10 @@ pub(crate) fn routes() -> OpenApiRouter<Sandbox> {
 
 /// The HIU asks for records.
 #[utoipa::path(post, path = "/hiu/requests", request_body = RecordsWanted, responses((status = 200, body = Transfer), (status = 404), (status = 409)))]
-async fn request(State(sandbox): State<Sandbox>, Given(wanted): Given<RecordsWanted>) -> Result<Json<Transfer>, SteerError> {
+async fn request(
+    State(sandbox): State<Sandbox>,
+    Given(wanted): Given<RecordsWanted>,
+) -> Result<Json<Transfer>, SteerError> {
     sandbox.request_records(&wanted).map(Json)
 }
 
@@ -28,7 +31,10 @@ impl Sandbox {
     #[must_use]
     pub fn transfers(&self) -> Vec<Transfer> {
         let mut transfers: Vec<Transfer> = self.read(|world| world.transfers.values().cloned().collect());
-        transfers.iter_mut().flat_map(|transfer| transfer.entries.iter_mut()).for_each(|entry| entry.bundle = None);
+        transfers
+            .iter_mut()
+            .flat_map(|transfer| transfer.entries.iter_mut())
+            .for_each(|entry| entry.bundle = None);
         transfers
     }
 }
@@ -61,8 +67,14 @@ impl TransferQuery {
 
 /// A transfer and the records that arrived.
 #[utoipa::path(get, path = "/transfers/{transactionId}", params(("transactionId" = String, Path), TransferQuery), responses((status = 200, body = Transfer), (status = 404)))]
-async fn get_transfer(State(sandbox): State<Sandbox>, Path(id): Path<String>, Query(query): Query<TransferQuery>) -> Result<Json<Transfer>, SteerError> {
-    let holds = |world: &World| world.transfers.get(&id).is_none_or(|transfer| query.holds(transfer.state)).then_some(());
+async fn get_transfer(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    Query(query): Query<TransferQuery>,
+) -> Result<Json<Transfer>, SteerError> {
+    let holds = |world: &World| {
+        world.transfers.get(&id).is_none_or(|transfer| query.holds(transfer.state)).then_some(())
+    };
     sandbox.await_change(query.wait.unwrap_or_default().0, holds).await;
     sandbox.transfer(&id, query.bundles.unwrap_or(true)).map(Json)
 }

@@ -3,7 +3,7 @@
 
 mod hiu;
 pub(crate) mod pages;
-mod people;
+pub(crate) mod people;
 mod phr;
 mod plan;
 mod proof;
@@ -74,7 +74,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Given<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, SteerError> {
         let parsed = Json::<T>::from_request(request, state).await;
-        parsed.map(|Json(value)| Self(value)).map_err(|wrong: JsonRejection| SteerError::bad(wrong.body_text()))
+        parsed
+            .map(|Json(value)| Self(value))
+            .map_err(|wrong: JsonRejection| SteerError::bad(wrong.body_text()))
     }
 }
 

@@ -138,13 +138,20 @@ async fn list_people(State(sandbox): State<Sandbox>) -> Json<Items<Person>> {
 
 /// One person.
 #[utoipa::path(get, path = "/people/{abhaAddress}", params(("abhaAddress" = String, Path)), responses((status = 200, body = Person), (status = 404)))]
-async fn get_person(State(sandbox): State<Sandbox>, Path(address): Path<String>) -> Result<Json<Person>, SteerError> {
+async fn get_person(
+    State(sandbox): State<Sandbox>,
+    Path(address): Path<String>,
+) -> Result<Json<Person>, SteerError> {
     sandbox.person(&address).map(Json)
 }
 
 /// Adds a person or replaces one.
 #[utoipa::path(put, path = "/people/{abhaAddress}", params(("abhaAddress" = String, Path)), request_body = Person, responses((status = 200, body = Person)))]
-async fn put_person(State(sandbox): State<Sandbox>, Path(address): Path<String>, Given(person): Given<Person>) -> Json<Person> {
+async fn put_person(
+    State(sandbox): State<Sandbox>,
+    Path(address): Path<String>,
+    Given(person): Given<Person>,
+) -> Json<Person> {
     Json(sandbox.put_person(Person { abha_address: address, ..person }))
 }
 
@@ -156,7 +163,11 @@ async fn list_bridges(State(sandbox): State<Sandbox>) -> Json<Items<Bridge>> {
 
 /// Adds a bridge or changes one.
 #[utoipa::path(put, path = "/bridges/{clientId}", params(("clientId" = String, Path)), request_body = BridgeChange, responses((status = 200, body = Bridge)))]
-async fn put_bridge(State(sandbox): State<Sandbox>, Path(id): Path<String>, Given(change): Given<BridgeChange>) -> Json<Bridge> {
+async fn put_bridge(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    Given(change): Given<BridgeChange>,
+) -> Json<Bridge> {
     Json(sandbox.put_bridge(&id, change))
 }
 
@@ -168,7 +179,11 @@ async fn list_services(State(sandbox): State<Sandbox>) -> Json<Items<Service>> {
 
 /// Adds a service or replaces one.
 #[utoipa::path(put, path = "/services/{serviceId}", params(("serviceId" = String, Path)), request_body = Service, responses((status = 200, body = Service)))]
-async fn put_service(State(sandbox): State<Sandbox>, Path(id): Path<String>, Given(service): Given<Service>) -> Json<Service> {
+async fn put_service(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    Given(service): Given<Service>,
+) -> Json<Service> {
     Json(sandbox.put_service(Service { id, ..service }))
 }
 
@@ -180,6 +195,10 @@ async fn list_facilities(State(sandbox): State<Sandbox>) -> Json<Items<Facility>
 
 /// Adds a facility to the registry or renames one.
 #[utoipa::path(put, path = "/facilities/{facilityId}", params(("facilityId" = String, Path)), request_body = Facility, responses((status = 200, body = Facility)))]
-async fn put_facility(State(sandbox): State<Sandbox>, Path(id): Path<String>, Given(facility): Given<Facility>) -> Json<Facility> {
+async fn put_facility(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    Given(facility): Given<Facility>,
+) -> Json<Facility> {
     Json(sandbox.put_facility(Facility { facility_id: id, ..facility }))
 }

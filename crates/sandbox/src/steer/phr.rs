@@ -57,14 +57,21 @@ impl LinkQuery {
                 let typed = |context: &LinkedContext| {
                     self.hi_type.as_ref().is_none_or(|hi_type| context.hi_types.contains(hi_type))
                 };
-                world.links.of(address).any(|context| context.care_context_reference == wanted && typed(context))
+                world
+                    .links
+                    .of(address)
+                    .any(|context| context.care_context_reference == wanted && typed(context))
             })
     }
 }
 
 /// Care contexts linked to an address.
 #[utoipa::path(get, path = "/phr/{abhaAddress}/links", params(("abhaAddress" = String, Path), LinkQuery), responses((status = 200, body = Awaited<LinkedContext>)))]
-async fn list_links(State(sandbox): State<Sandbox>, Path(address): Path<String>, Query(query): Query<LinkQuery>) -> Json<Awaited<LinkedContext>> {
+async fn list_links(
+    State(sandbox): State<Sandbox>,
+    Path(address): Path<String>,
+    Query(query): Query<LinkQuery>,
+) -> Json<Awaited<LinkedContext>> {
     let holds = |world: &World| query.holds(world, &address).then_some(());
     let satisfied = sandbox.await_change(query.wait.unwrap_or_default().0, holds).await.is_some();
     Json(Awaited { items: sandbox.links(&address), satisfied })
@@ -85,19 +92,29 @@ struct ConsentQuery {
 
 /// Consent artefacts.
 #[utoipa::path(get, path = "/phr/consents", params(ConsentQuery), responses((status = 200, body = Items<Consent>)))]
-async fn list_consents(State(sandbox): State<Sandbox>, Query(query): Query<ConsentQuery>) -> Json<Items<Consent>> {
+async fn list_consents(
+    State(sandbox): State<Sandbox>,
+    Query(query): Query<ConsentQuery>,
+) -> Json<Items<Consent>> {
     Items::json(sandbox.consents(query.abha_address.as_deref()))
 }
 
 /// The patient grants or denies.
 #[utoipa::path(post, path = "/phr/consents", request_body = ConsentWanted, responses((status = 200, body = Granted), (status = 404), (status = 409)))]
-async fn grant(State(sandbox): State<Sandbox>, Given(wanted): Given<ConsentWanted>) -> Result<Json<Granted>, SteerError> {
+async fn grant(
+    State(sandbox): State<Sandbox>,
+    Given(wanted): Given<ConsentWanted>,
+) -> Result<Json<Granted>, SteerError> {
     sandbox.grant(&wanted).map(Json)
 }
 
 /// One artefact.
 #[utoipa::path(get, path = "/phr/consents/{consentId}", params(("consentId" = String, Path), ConsentQuery), responses((status = 200, body = Consent), (status = 404)))]
-async fn get_consent(State(sandbox): State<Sandbox>, Path(id): Path<String>, Query(query): Query<ConsentQuery>) -> Result<Json<Consent>, SteerError> {
+async fn get_consent(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    Query(query): Query<ConsentQuery>,
+) -> Result<Json<Consent>, SteerError> {
     let holds = |world: &World| {
         let Some(consent) = world.consents.get(&id) else { return Some(()) };
         query.acknowledged.as_deref().is_none_or(|status| consent.is_acknowledged(status)).then_some(())
@@ -108,25 +125,40 @@ async fn get_consent(State(sandbox): State<Sandbox>, Path(id): Path<String>, Que
 
 /// The patient revokes.
 #[utoipa::path(post, path = "/phr/consents/{consentId}/revoke", params(("consentId" = String, Path)), request_body = Option<Renotify>, responses((status = 200, body = Consent), (status = 404), (status = 409)))]
-async fn revoke(State(sandbox): State<Sandbox>, Path(id): Path<String>, how: Option<Json<Renotify>>) -> Result<Json<Consent>, SteerError> {
+async fn revoke(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    how: Option<Json<Renotify>>,
+) -> Result<Json<Consent>, SteerError> {
     sandbox.revoke(&id, how.unwrap_or_default().0).map(Json)
 }
 
 /// The consent's time runs out.
 #[utoipa::path(post, path = "/phr/consents/{consentId}/expire", params(("consentId" = String, Path)), request_body = Option<Renotify>, responses((status = 200, body = Consent), (status = 404), (status = 409)))]
-async fn expire(State(sandbox): State<Sandbox>, Path(id): Path<String>, how: Option<Json<Renotify>>) -> Result<Json<Consent>, SteerError> {
+async fn expire(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    how: Option<Json<Renotify>>,
+) -> Result<Json<Consent>, SteerError> {
     sandbox.expire(&id, how.unwrap_or_default().0).map(Json)
 }
 
 /// The notification of the present status once more.
 #[utoipa::path(post, path = "/phr/consents/{consentId}/notify", params(("consentId" = String, Path)), request_body = Option<Renotify>, responses((status = 200, body = Consent), (status = 404)))]
-async fn notify(State(sandbox): State<Sandbox>, Path(id): Path<String>, how: Option<Json<Renotify>>) -> Result<Json<Consent>, SteerError> {
+async fn notify(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    how: Option<Json<Renotify>>,
+) -> Result<Json<Consent>, SteerError> {
     sandbox.notify_again(&id, how.unwrap_or_default().0).map(Json)
 }
 
 /// The patient searches a facility.
 #[utoipa::path(post, path = "/phr/discoveries", request_body = DiscoveryWanted, responses((status = 200, body = Linking), (status = 404)))]
-async fn discover(State(sandbox): State<Sandbox>, Given(wanted): Given<DiscoveryWanted>) -> Result<Json<Linking>, SteerError> {
+async fn discover(
+    State(sandbox): State<Sandbox>,
+    Given(wanted): Given<DiscoveryWanted>,
+) -> Result<Json<Linking>, SteerError> {
     sandbox.discover(&wanted).map(Json)
 }
 
@@ -143,7 +175,11 @@ struct LinkingQuery {
 
 /// A linking as it stands.
 #[utoipa::path(get, path = "/phr/discoveries/{transactionId}", params(("transactionId" = String, Path), LinkingQuery), responses((status = 200, body = Linking), (status = 404)))]
-async fn get_linking(State(sandbox): State<Sandbox>, Path(id): Path<String>, Query(query): Query<LinkingQuery>) -> Result<Json<Linking>, SteerError> {
+async fn get_linking(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    Query(query): Query<LinkingQuery>,
+) -> Result<Json<Linking>, SteerError> {
     let named = |state: LinkingState| {
         let name = serde_json::to_value(state).unwrap_or_default();
         query.until.as_deref().is_none_or(|until| until.split(',').any(|wanted| name == wanted))
@@ -158,7 +194,11 @@ async fn get_linking(State(sandbox): State<Sandbox>, Path(id): Path<String>, Que
 
 /// The patient chooses.
 #[utoipa::path(post, path = "/phr/discoveries/{transactionId}/init", params(("transactionId" = String, Path)), request_body = Option<Choice>, responses((status = 200, body = Linking), (status = 404), (status = 409)))]
-async fn init(State(sandbox): State<Sandbox>, Path(id): Path<String>, choice: Option<Json<Choice>>) -> Result<Json<Linking>, SteerError> {
+async fn init(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    choice: Option<Json<Choice>>,
+) -> Result<Json<Linking>, SteerError> {
     sandbox.init_link(&id, &choice.unwrap_or_default().0).map(Json)
 }
 
@@ -171,13 +211,20 @@ struct Otp {
 
 /// The patient enters the OTP.
 #[utoipa::path(post, path = "/phr/discoveries/{transactionId}/confirm", params(("transactionId" = String, Path)), request_body = Otp, responses((status = 200, body = Linking), (status = 404), (status = 409)))]
-async fn confirm(State(sandbox): State<Sandbox>, Path(id): Path<String>, Given(otp): Given<Otp>) -> Result<Json<Linking>, SteerError> {
+async fn confirm(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    Given(otp): Given<Otp>,
+) -> Result<Json<Linking>, SteerError> {
     sandbox.confirm_link(&id, &otp.otp).map(Json)
 }
 
 /// The patient scans a counter's code.
 #[utoipa::path(post, path = "/phr/shares", request_body = ShareWanted, responses((status = 200, body = Share), (status = 404)))]
-async fn share(State(sandbox): State<Sandbox>, Given(wanted): Given<ShareWanted>) -> Result<Json<Share>, SteerError> {
+async fn share(
+    State(sandbox): State<Sandbox>,
+    Given(wanted): Given<ShareWanted>,
+) -> Result<Json<Share>, SteerError> {
     sandbox.share(&wanted).map(Json)
 }
 
@@ -191,6 +238,10 @@ struct ShareQuery {
 
 /// A share as it stands.
 #[utoipa::path(get, path = "/phr/shares/{requestId}", params(("requestId" = String, Path), ShareQuery), responses((status = 200, body = Share), (status = 404)))]
-async fn get_share(State(sandbox): State<Sandbox>, Path(id): Path<String>, Query(query): Query<ShareQuery>) -> Result<Json<Share>, SteerError> {
+async fn get_share(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    Query(query): Query<ShareQuery>,
+) -> Result<Json<Share>, SteerError> {
     sandbox.answered_share(&id, query.wait.unwrap_or_default().0).await.map(Json)
 }

@@ -125,13 +125,15 @@ impl Sandbox {
     pub async fn send_callback(&self, callback: RawCallback) -> Result<RawAnswer, SteerError> {
         let request_id = callback.request_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
         let headers = self.raw_headers(&callback, &request_id)?;
-        let (status, answer) = send_raw(self, &callback.hip_id, &callback.path, headers, &callback.body).await;
+        let (status, answer) =
+            send_raw(self, &callback.hip_id, &callback.path, headers, &callback.body).await;
         Ok(RawAnswer { request_id, status, answer })
     }
 
     fn raw_headers(&self, callback: &RawCallback, request_id: &str) -> Result<HeaderMap, SteerError> {
         let now = self.now();
-        let kind: Forgery = callback.token.as_deref().unwrap_or("genuine").parse().map_err(SteerError::bad)?;
+        let kind: Forgery =
+            callback.token.as_deref().unwrap_or("genuine").parse().map_err(SteerError::bad)?;
         let mut wanted = BTreeMap::from([
             ("request-id".to_owned(), request_id.to_owned()),
             ("timestamp".to_owned(), callback.timestamp.clone().unwrap_or_else(|| written(now))),
@@ -144,8 +146,10 @@ impl Sandbox {
         wanted.extend(callback.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())));
         let mut headers = HeaderMap::new();
         for (name, value) in wanted.into_iter().filter(|(_, value)| !value.is_empty()) {
-            let name: HeaderName = name.parse().map_err(|_| SteerError::bad("no header may have that name"))?;
-            let value = HeaderValue::from_str(&value).map_err(|_| SteerError::bad("no header may have that value"))?;
+            let name: HeaderName =
+                name.parse().map_err(|_| SteerError::bad("no header may have that name"))?;
+            let value = HeaderValue::from_str(&value)
+                .map_err(|_| SteerError::bad("no header may have that value"))?;
             headers.insert(name, value);
         }
         Ok(headers)
@@ -154,6 +158,9 @@ impl Sandbox {
 
 /// Sends a callback of the tester's own making.
 #[utoipa::path(post, path = "/callbacks", request_body = RawCallback, responses((status = 200, body = RawAnswer), (status = 400)))]
-async fn callback(State(sandbox): State<Sandbox>, Given(callback): Given<RawCallback>) -> Result<Json<RawAnswer>, SteerError> {
+async fn callback(
+    State(sandbox): State<Sandbox>,
+    Given(callback): Given<RawCallback>,
+) -> Result<Json<RawAnswer>, SteerError> {
     sandbox.send_callback(callback).await.map(Json)
 }

@@ -66,7 +66,9 @@ impl JournalQuery {
             Some("silent") => Some(Verdict::Silent),
             Some("faulted") => Some(Verdict::Faulted),
             Some("unreachable") => Some(Verdict::Unreachable),
-            Some(_) => return Err(SteerError::bad("verdict is accepted, refused, silent, faulted or unreachable")),
+            Some(_) => {
+                return Err(SteerError::bad("verdict is accepted, refused, silent, faulted or unreachable"));
+            }
         };
         Ok(Filter {
             after: self.after,
@@ -97,7 +99,8 @@ impl Sandbox {
     /// Waits until so many entries of the journal end so, for at most `wait` of real time; gives them.
     pub async fn journal_of(&self, path: &str, at_least: usize, wait: Duration) -> Vec<Entry> {
         let filter = Filter { path: Some(path.to_owned()), limit: usize::MAX, ..Filter::default() };
-        let enough = |world: &World| Some(world.journal.entries(&filter)).filter(|entries| entries.len() >= at_least);
+        let enough =
+            |world: &World| Some(world.journal.entries(&filter)).filter(|entries| entries.len() >= at_least);
         match self.await_change(wait, enough).await {
             Some(entries) => entries,
             None => self.journal(path),
@@ -112,7 +115,9 @@ impl Sandbox {
 
     /// Waits until effects of a kind add up to `count`, for at most `wait` of real time; gives the sum.
     pub async fn effects_of(&self, kind: EffectKind, key: Option<&str>, count: u32, wait: Duration) -> u32 {
-        let sum = |world: &World| world.ledger.effects(Some(kind), key).iter().map(|effect| effect.accepted).sum::<u32>();
+        let sum = |world: &World| {
+            world.ledger.effects(Some(kind), key).iter().map(|effect| effect.accepted).sum::<u32>()
+        };
         self.await_change(wait, |world| (sum(world) >= count).then_some(())).await;
         self.read(sum)
     }
@@ -159,7 +164,10 @@ impl Sandbox {
 
 /// Every call received and every callback sent.
 #[utoipa::path(get, path = "/journal", params(JournalQuery), responses((status = 200, body = JournalPage), (status = 400)))]
-async fn journal(State(sandbox): State<Sandbox>, Query(query): Query<JournalQuery>) -> Result<Json<JournalPage>, SteerError> {
+async fn journal(
+    State(sandbox): State<Sandbox>,
+    Query(query): Query<JournalQuery>,
+) -> Result<Json<JournalPage>, SteerError> {
     let filter = query.filter()?;
     let found = |world: &World| Some(world.journal.entries(&filter)).filter(|entries| !entries.is_empty());
     let items = sandbox.await_change(query.wait.unwrap_or_default().0, found).await.unwrap_or_default();
@@ -183,7 +191,10 @@ struct EffectQuery {
 
 /// What took effect, counted by its body ids.
 #[utoipa::path(get, path = "/effects", params(EffectQuery), responses((status = 200, body = Awaited<Effect>), (status = 400)))]
-async fn effects(State(sandbox): State<Sandbox>, Query(query): Query<EffectQuery>) -> Result<Json<Awaited<Effect>>, SteerError> {
+async fn effects(
+    State(sandbox): State<Sandbox>,
+    Query(query): Query<EffectQuery>,
+) -> Result<Json<Awaited<Effect>>, SteerError> {
     let kind = query.kind.as_deref().map(str::parse::<EffectKind>).transpose();
     let kind = kind.map_err(|error| SteerError::bad(error.to_string()))?;
     let enough = |world: &World| {

@@ -137,7 +137,8 @@ impl Consent {
             && let Some(members) = detail.as_object_mut()
         {
             members.insert("hiu".into(), json!({"id": self.hiu_id, "name": self.hiu_name}));
-            let identifier = json!({"type": "REGNO", "value": "MH1001", "system": "https://www.mciindia.org"});
+            let identifier =
+                json!({"type": "REGNO", "value": "MH1001", "system": "https://www.mciindia.org"});
             members.insert("requester".into(), json!({"name": self.hiu_name, "identifier": identifier}));
         }
         detail
@@ -145,7 +146,8 @@ impl Consent {
 
     /// Whether a data request may go to the HIP now.
     pub(crate) fn standing(&self, timing: &Timing, now: Timestamp) -> Standing {
-        let acknowledged = |ack: &Acknowledgement| ack.status == "GRANTED" && ack.outcome == "OK" && ack.within_limit;
+        let acknowledged =
+            |ack: &Acknowledgement| ack.status == "GRANTED" && ack.outcome == "OK" && ack.within_limit;
         if self.acknowledgements.iter().any(acknowledged) {
             return Standing::Acknowledged;
         }

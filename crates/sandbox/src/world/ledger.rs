@@ -44,9 +44,18 @@ impl std::str::FromStr for EffectKind {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const ALL: [EffectKind; 12] = [
-            EffectKind::TokenRequest, EffectKind::Link, EffectKind::ContextNotify, EffectKind::Sms,
-            EffectKind::OnDiscover, EffectKind::OnInit, EffectKind::OnConfirm, EffectKind::ConsentAck,
-            EffectKind::OnRequest, EffectKind::Page, EffectKind::Notify, EffectKind::OnShare,
+            EffectKind::TokenRequest,
+            EffectKind::Link,
+            EffectKind::ContextNotify,
+            EffectKind::Sms,
+            EffectKind::OnDiscover,
+            EffectKind::OnInit,
+            EffectKind::OnConfirm,
+            EffectKind::ConsentAck,
+            EffectKind::OnRequest,
+            EffectKind::Page,
+            EffectKind::Notify,
+            EffectKind::OnShare,
         ];
         let named = ALL.into_iter().find(|kind| serde_json::to_value(kind).is_ok_and(|name| name == text));
         named.ok_or_else(|| serde::de::Error::custom(format!("no effect is called {text:?}")))
@@ -113,7 +122,13 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn book(&mut self, kind: EffectKind, key: impl Into<String>, outcome: Outcome, now: Timestamp) {
+    pub(crate) fn book(
+        &mut self,
+        kind: EffectKind,
+        key: impl Into<String>,
+        outcome: Outcome,
+        now: Timestamp,
+    ) {
         let key = key.into();
         let effect = self.effects.entry((kind, key.clone())).or_insert_with(|| Effect {
             kind,
@@ -145,7 +160,8 @@ impl Ledger {
         let fits = |effect: &&Effect| {
             kind.is_none_or(|kind| effect.kind == kind)
                 && key.is_none_or(|key| {
-                    effect.key == key || effect.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('|'))
+                    effect.key == key
+                        || effect.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('|'))
                 })
         };
         self.effects.values().filter(fits).cloned().collect()

@@ -62,7 +62,9 @@ pub(crate) enum TokenVerdict {
     /// Inside the window after the last accepted one.
     TooSoon,
     /// The address is blocked; `now` says whether this very request did it.
-    Blocked { now: bool },
+    Blocked {
+        now: bool,
+    },
 }
 
 /// A notice that was accepted, for telling repeats.
@@ -124,20 +126,35 @@ impl Links {
     }
 
     /// Care context and HI type of each pair in `entries` that is not linked yet.
-    pub(crate) fn unlinked<'a>(&self, hip: &str, address: &str, entries: &'a [Entry]) -> Vec<(&'a str, &'a str)> {
+    pub(crate) fn unlinked<'a>(
+        &self,
+        hip: &str,
+        address: &str,
+        entries: &'a [Entry],
+    ) -> Vec<(&'a str, &'a str)> {
         let linked = self.linked.get(&(hip.to_owned(), address.to_lowercase()));
         let is_linked = |reference: &str, hi_type: &str| {
-            linked.and_then(|contexts| contexts.get(reference)).is_some_and(|context| context.hi_types.contains(hi_type))
+            linked
+                .and_then(|contexts| contexts.get(reference))
+                .is_some_and(|context| context.hi_types.contains(hi_type))
         };
         entries
             .iter()
-            .flat_map(|entry| entry.care_contexts.iter().map(|(reference, _)| (reference.as_str(), entry.hi_type.as_str())))
+            .flat_map(|entry| {
+                entry.care_contexts.iter().map(|(reference, _)| (reference.as_str(), entry.hi_type.as_str()))
+            })
             .filter(|(reference, hi_type)| !is_linked(reference, hi_type))
             .collect()
     }
 
     /// Links all of `entries`; types add up.
-    pub(crate) fn link(&mut self, (hip, address): (&str, &str), entries: &[Entry], by: LinkedBy, now: Timestamp) {
+    pub(crate) fn link(
+        &mut self,
+        (hip, address): (&str, &str),
+        entries: &[Entry],
+        by: LinkedBy,
+        now: Timestamp,
+    ) {
         let contexts = self.linked.entry((hip.to_owned(), address.to_lowercase())).or_default();
         for entry in entries {
             for (reference, display) in &entry.care_contexts {
@@ -161,7 +178,10 @@ impl Links {
     /// Everything linked to an address, by HIP and reference.
     pub(crate) fn of(&self, address: &str) -> impl Iterator<Item = &LinkedContext> {
         let address = address.to_lowercase();
-        self.linked.iter().filter(move |((_, who), _)| *who == address).flat_map(|(_, contexts)| contexts.values())
+        self.linked
+            .iter()
+            .filter(move |((_, who), _)| *who == address)
+            .flat_map(|(_, contexts)| contexts.values())
     }
 
     /// One HIP's linked care contexts of an address.
@@ -219,7 +239,9 @@ mod tests {
 
     #[test]
     fn a_second_token_is_refused_up_to_362_seconds_and_granted_from_374() {
-        for (gap, expected) in [(1, TokenVerdict::TooSoon), (362, TokenVerdict::TooSoon), (374, TokenVerdict::Granted)] {
+        for (gap, expected) in
+            [(1, TokenVerdict::TooSoon), (362, TokenVerdict::TooSoon), (374, TokenVerdict::Granted)]
+        {
             let mut links = Links::default();
             assert_eq!(ask(&mut links, 0), TokenVerdict::Granted);
             assert_eq!(ask(&mut links, gap), expected, "after {gap} s");
@@ -242,9 +264,18 @@ mod tests {
         }
         assert_eq!(ask(&mut links, 1200), TokenVerdict::Blocked { now: true });
         assert_eq!(ask(&mut links, 40_000), TokenVerdict::Blocked { now: false });
-        let other = links.ask_token(("IN2810014366", "asha.rao@sbx"), &Timing::default(), &Rules::default(), at(1201));
+        let other = links.ask_token(
+            ("IN2810014366", "asha.rao@sbx"),
+            &Timing::default(),
+            &Rules::default(),
+            at(1201),
+        );
         assert_eq!(other, TokenVerdict::Granted);
-        assert_eq!(ask(&mut links, 1200 + 86_400 + 1), TokenVerdict::Granted, "the block ends after 24 hours");
+        assert_eq!(
+            ask(&mut links, 1200 + 86_400 + 1),
+            TokenVerdict::Granted,
+            "the block ends after 24 hours"
+        );
     }
 
     #[test]

@@ -196,9 +196,25 @@ impl Registry {
 fn people(cm_id: &str) -> BTreeMap<String, Person> {
     let born = |day: &str, month: &str| (Some(day.to_owned()), Some(month.to_owned()));
     let rows = [
-        ("ramesh.k_85", Some("91123407042044"), "Ramesh Kumar", "M", 1985, born("6", "6"), Some("9876543210")),
+        (
+            "ramesh.k_85",
+            Some("91123407042044"),
+            "Ramesh Kumar",
+            "M",
+            1985,
+            born("6", "6"),
+            Some("9876543210"),
+        ),
         ("asha.rao", None, "Asha Rao", "F", 1992, born("14", "2"), Some("9876500001")),
-        ("imran.s", Some("91234567890122"), "Mohammed Imran Shaikh", "M", 1978, born("30", "11"), Some("9876500002")),
+        (
+            "imran.s",
+            Some("91234567890122"),
+            "Mohammed Imran Shaikh",
+            "M",
+            1978,
+            born("30", "11"),
+            Some("9876500002"),
+        ),
         ("lakshmi.d", Some("91345678901237"), "Lakshmi Devi", "F", 1951, (None, None), Some("9876500003")),
         ("baby.meera", Some("91456789012340"), "Meera", "F", 2024, born("1", "1"), Some("9876500003")),
     ];
@@ -255,6 +271,9 @@ mod tests {
         let registry = Registry::seeded(&SandboxConfig::default());
         assert!(registry.service_of("SBX_000000", "IN2810014366").is_some());
         assert!(registry.service_of("SBX_000001", "IN2810014366").is_none());
-        assert!(registry.service_of("SBX_000000", "IN2710000001").is_none(), "the facility id is not the service id");
+        assert!(
+            registry.service_of("SBX_000000", "IN2710000001").is_none(),
+            "the facility id is not the service id"
+        );
     }
 }

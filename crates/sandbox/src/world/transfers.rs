@@ -38,7 +38,10 @@ impl TransferState {
     /// Nothing more is to come.
     #[must_use]
     pub fn is_closed(self) -> bool {
-        matches!(self, Self::Transferred | Self::Failed | Self::Refused | Self::ConsentNotAcknowledged | Self::Overdue)
+        matches!(
+            self,
+            Self::Transferred | Self::Failed | Self::Refused | Self::ConsentNotAcknowledged | Self::Overdue
+        )
     }
 }
 
@@ -145,7 +148,11 @@ pub struct Transfer {
 impl Transfer {
     /// Care contexts that a record arrived for, whole and readable.
     pub(crate) fn received(&self) -> BTreeSet<&str> {
-        self.entries.iter().filter(|entry| entry.decrypted).map(|entry| entry.care_context_reference.as_str()).collect()
+        self.entries
+            .iter()
+            .filter(|entry| entry.decrypted)
+            .map(|entry| entry.care_context_reference.as_str())
+            .collect()
     }
 
     /// All announced pages are here.
