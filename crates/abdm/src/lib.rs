@@ -1,4 +1,4 @@
-//! ABDM's protocol: identifiers, wire types, error codes, the gateway client and callback authentication.
+#![doc = include_str!("../README.md")]
 
 pub mod callback;
 pub mod client;

@@ -92,7 +92,7 @@ fn signing_key(key: &Key) -> Option<(String, Arc<SigningKey>)> {
     Some((key.kid.clone()?, Arc::new(SigningKey { key: decoding, algorithm, name })))
 }
 
-fn algorithm(name: &str) -> Option<Algorithm> {
+pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
     Some(match name {
         "RS256" => Algorithm::RS256,
         "RS384" => Algorithm::RS384,
