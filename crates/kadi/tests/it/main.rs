@@ -1,0 +1,8 @@
+//! The binary from outside, and the bridge from inside, against the local ABDM.
+
+#[cfg(test)]
+mod exchange;
+#[cfg(test)]
+mod fidelius;
+#[cfg(test)]
+mod world;

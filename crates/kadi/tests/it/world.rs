@@ -1,0 +1,249 @@
+//! A bridge and a local ABDM in one process, on a database of the test's own, at a time that the test decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use abdm::clock::{ManualClock, SharedClock};
+use abdm::id::FacilityId;
+use domain::care_context::CareContext;
+use domain::facility::{Facility, Role};
+use domain::link::{Link, LinkState};
+use domain::patient::{Birth, Patient};
+use kadi::bridge::{Bridge, Running, start_with};
+use kadi::config::Config;
+use kadi::flows::{Ctx, visits};
+use kadi::records::{RecordInput, Surroundings};
+use sandbox::{Handle, Sandbox, SandboxConfig};
+use store::fault::KillSwitch;
+use store::testing::TestDatabase;
+use store::{Key, Options, Tx};
+use tempfile::TempDir;
+
+/// How long a condition is waited for, in real time, before the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The sandbox's first facility.
+pub const FACILITY: &str = "IN2810014366";
+/// A person whom the sandbox knows with mobile and ABHA number.
+pub const RAMESH: &str = "ramesh.k_85@sbx";
+
+pub const OP_CONSULTATION: &str = include_str!("../../../nrces/examples-data/op-consultation/typical.json");
+pub const PRESCRIPTION: &str = include_str!("../../../nrces/examples-data/prescription/typical.json");
+
+pub struct World {
+    pub sandbox: Handle,
+    pub clock: ManualClock,
+    pub bridge: Running,
+    config: Config,
+    database: TestDatabase,
+    folder: TempDir,
+}
+
+impl World {
+    /// Bridge and ABDM, acquainted; one facility; nobody in it yet.
+    pub async fn on(database: TestDatabase) -> Self {
+        Self::with(database, SandboxConfig::default(), "").await
+    }
+
+    /// The same with a sandbox of this configuration and more lines in the bridge's.
+    pub async fn with(database: TestDatabase, sandbox: SandboxConfig, more: &str) -> Self {
+        let clock = ManualClock::at("2026-01-20T06:00:00Z".parse().unwrap());
+        let shared: SharedClock = Arc::new(clock.clone());
+        let sandbox = Sandbox::start(sandbox, shared).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&folder, sandbox.base_url(), more);
+        let bridge = boot(&config, &database, &clock, None).await;
+        let world = Self { sandbox, clock, bridge, config, database, folder };
+        world.register();
+        let mut tx = world.tx().await;
+        tx.put_facility(&facility()).await.unwrap();
+        tx.commit().await.unwrap();
+        world
+    }
+
+    /// Tells ABDM where the bridge is.
+    pub fn register(&self) {
+        let url = format!("http://{}", self.bridge.public);
+        self.sandbox.state().set_bridge_url("SBX_000000", &url);
+    }
+
+    /// Starts the bridge again on the same database, the old one dropped wherever it was.
+    pub async fn restart(mut self, switch: Option<Arc<KillSwitch>>) -> Self {
+        self.bridge = boot(&self.config, &self.database, &self.clock, switch).await;
+        self.register();
+        self
+    }
+
+    pub fn core(&self) -> &Bridge {
+        &self.bridge.bridge
+    }
+
+    pub async fn tx(&self) -> Tx {
+        self.core().store.begin().await.unwrap()
+    }
+
+    /// What flows are called with.
+    pub fn ctx(&self) -> Ctx<'_> {
+        Ctx { rules: &self.core().rules, chance: 0.5 }
+    }
+
+    /// Stores one of the sandbox's people as a patient, as the HMIS would.
+    pub async fn patient(&self, reference: &str, address: &str) -> Patient {
+        let person = self.sandbox.state().person(address).unwrap();
+        let patient = Patient {
+            reference: reference.parse().unwrap(),
+            name: person.name.clone(),
+            gender: person.gender.parse().unwrap(),
+            birth: Birth::YearOfBirth(i16::try_from(person.year_of_birth).unwrap()),
+            mobile: person.mobile.as_deref().map(|mobile| mobile.parse().unwrap()),
+            abha_number: person.abha_number.as_deref().map(|number| number.parse().unwrap()),
+            abha_address: Some(address.parse().unwrap()),
+            identifiers: Vec::new(),
+            provisional: false,
+        };
+        let mut tx = self.tx().await;
+        tx.put_patient(&id(), &patient).await.unwrap();
+        visits::patient_changed(&self.ctx(), &mut tx, &facility(), &patient.reference).await.unwrap();
+        tx.commit().await.unwrap();
+        patient
+    }
+
+    /// Stores a visit with these records, as the HMIS would.
+    pub async fn visit(
+        &self,
+        patient: &Patient,
+        reference: &str,
+        records: &[(&str, &str)],
+    ) -> visits::Stored {
+        let context = CareContext {
+            patient: patient.reference.clone(),
+            reference: reference.parse().unwrap(),
+            display: "OPD visit".to_owned(),
+            date: "2026-01-15".parse().unwrap(),
+            hold: false,
+            withdrawn: false,
+            link: Link::new(),
+        };
+        self.put_visit(patient, context, records).await
+    }
+
+    pub async fn put_visit(
+        &self,
+        patient: &Patient,
+        context: CareContext,
+        records: &[(&str, &str)],
+    ) -> visits::Stored {
+        let facility = facility();
+        let around = Surroundings {
+            facility: &facility,
+            patient,
+            visit: context.reference.as_str(),
+            date: context.date.as_str(),
+        };
+        let mut tx = self.tx().await;
+        let mut prepared = Vec::new();
+        for (place, (hi_type, data)) in (0..).zip(records) {
+            let mut data: serde_json::Value = serde_json::from_str(data).unwrap();
+            // The samples name patients of their own; here the patient is who is stored.
+            data.as_object_mut().unwrap().remove("patient");
+            let input = serde_json::json!({"hiType": hi_type, "data": data}).to_string();
+            let input: RecordInput = serde_json::from_str(&input).unwrap();
+            let hash = tx.source_hash(&input.source()).unwrap();
+            prepared.push(input.prepare(&around, place, hash).unwrap());
+        }
+        let pair = (patient, &context);
+        let stored = visits::put(&self.ctx(), &mut tx, &facility, pair, Some(prepared)).await.unwrap();
+        tx.commit().await.unwrap();
+        for record in &stored.records {
+            assert!(record.valid, "{} {}", record.hi_type, record.issues);
+        }
+        stored
+    }
+
+    /// Where a visit stands.
+    pub async fn link(&self, patient: &Patient, reference: &str) -> Link {
+        let mut tx = self.core().store.read().await.unwrap();
+        let context = tx.care_context(&id(), &patient.reference, &reference.parse().unwrap()).await.unwrap();
+        context.unwrap().link
+    }
+
+    /// Waits until a visit stands so.
+    pub async fn until_link(&self, patient: &Patient, reference: &str, state: LinkState) -> Link {
+        self.until(async || Some(self.link(patient, reference).await).filter(|link| link.state == state))
+            .await
+    }
+
+    /// Waits until `look` finds something; every look is a round trip to the database or the sandbox.
+    pub async fn until<T>(&self, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let looking = async {
+            loop {
+                if let Some(found) = look().await {
+                    return found;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.expect("the condition holds in time")
+    }
+
+    /// No callback under way and nothing broken.
+    pub async fn assert_clean(&self) {
+        assert!(self.sandbox.state().is_idle(PATIENCE).await);
+        let violations = self.sandbox.state().violations();
+        assert!(violations.is_empty(), "{violations:#?}");
+        for effect in self.sandbox.state().effects(None, None) {
+            assert!(effect.accepted <= 1, "happened twice: {effect:?}");
+        }
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+}
+
+async fn boot(
+    config: &Config,
+    database: &TestDatabase,
+    clock: &ManualClock,
+    kill_switch: Option<Arc<KillSwitch>>,
+) -> Running {
+    let options =
+        Options { kill_switch, ..Options::new(database.url(), Key::new([7; 32]), Arc::new(clock.clone())) };
+    start_with(config, options).await.unwrap()
+}
+
+fn config(folder: &TempDir, gateway: &str, more: &str) -> Config {
+    let path = folder.path().join("kadi.toml");
+    let text = format!(
+        r#"
+[server]
+public = "127.0.0.1:0"
+private = "127.0.0.1:0"
+[gateway]
+environment = "custom"
+base_url = "{gateway}"
+cm_id = "sbx"
+registry_url = "{gateway}"
+client_id = "SBX_000000"
+client_secret = "00000000-0000-0000-0000-000000000000"
+allow_insecure = true
+{more}
+"#
+    );
+    std::fs::write(&path, text).unwrap();
+    Config::load_with(Some(&path), []).unwrap()
+}
+
+pub fn id() -> FacilityId {
+    FACILITY.parse().unwrap()
+}
+
+pub fn facility() -> Facility {
+    Facility {
+        id: id(),
+        name: "Kadi Demo Hospital".to_owned(),
+        roles: vec![Role::Hip, Role::Hiu],
+        hip_id: FACILITY.parse().unwrap(),
+        hiu_id: FACILITY.parse().unwrap(),
+        counters: Vec::new(),
+    }
+}
