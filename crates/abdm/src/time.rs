@@ -120,6 +120,14 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_is_read_back_to_the_millisecond(ms in -60_000_000_000_000_i64..250_000_000_000_000) {
+            let timestamp = Timestamp::from_millisecond(ms).unwrap();
+            proptest::prop_assert_eq!(parse(&format(timestamp)), Ok(timestamp));
+        }
+    }
+
     #[test]
     fn what_is_no_time_is_refused() {
         for text in [

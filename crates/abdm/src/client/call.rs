@@ -1,5 +1,7 @@
 //! One call and its acceptance.
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -8,8 +10,8 @@ use crate::id::{LinkToken, RequestId, ServiceId};
 use crate::path::{Operation, ServiceHeader};
 use crate::wire;
 
-/// One attempt at one call. Standard headers, time and session token are the client's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One attempt at one call. Standard headers, time and session token are the client's. `Debug` shows no body.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Call {
     /// What is called.
     pub operation: Operation,
@@ -102,8 +104,8 @@ fn incomplete(what: &str) -> Failure {
     Failure::without_answer(text, Retry::Never, Delivery::NotSent)
 }
 
-/// A call that ABDM took. If the operation has a callback, the result is still to come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A call that ABDM took. If the operation has a callback, the result is still to come. `Debug` shows no body.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// HTTP status, 2xx.
     pub status: u16,
@@ -113,4 +115,27 @@ pub struct Accepted {
     pub correlation_id: Option<String>,
     /// `activityid`: ABDM's support asks for it.
     pub activity_id: Option<String>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("operation", &self.operation)
+            .field("request_id", &self.request_id)
+            .field("hip_id", &self.hip_id)
+            .field("hiu_id", &self.hiu_id)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accepted")
+            .field("status", &self.status)
+            .field("correlation_id", &self.correlation_id)
+            .field("activity_id", &self.activity_id)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::path::Operation as Op;
 
@@ -362,4 +364,21 @@ fn silence_is_explained_by_its_likely_cause() {
     assert!(failure.explanation.contains("HIP id") && failure.explanation.contains("on_carecontext"));
     assert_eq!(failure.delivery, Delivery::Unknown);
     assert_eq!(failure.not_before(Timestamp::UNIX_EPOCH), None);
+}
+
+proptest! {
+    #[test]
+    fn any_body_at_any_status_becomes_a_failure(body in any::<Vec<u8>>(), status: u16, which in 0..Op::ALL.len()) {
+        let failure = Failure::refused(Op::ALL[which], Answer { status, body: &body, ..Answer::default() });
+        prop_assert!(!failure.explanation.is_empty());
+        prop_assert_eq!(&failure.raw, &body);
+    }
+
+    #[test]
+    fn any_json_is_decoded(text in r#"[\[{"a-z:,\]} 0-9]{0,60}"#, code in "[A-Z]{0,5}-?[0-9]{0,6}(: )?") {
+        prop_assert!(decode(text.as_bytes()).message.is_none_or(|words| !words.is_empty()));
+        let body = format!(r#"{{"error":{{"code":"{code}","message":"m"}}}}"#);
+        let decoded = decode(body.as_bytes());
+        prop_assert!(decoded.code.is_none_or(|code| !code.ends_with([':', ' '])));
+    }
 }

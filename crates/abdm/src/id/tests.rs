@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -162,4 +164,32 @@ fn personal_things_do_not_show_in_debug() {
         Otp::from("123456"),
     );
     assert_eq!(shown, "AbhaAddress(..) AbhaNumber(..) Mobile(..) Personal(..) LinkToken(..) Otp(..)");
+}
+
+proptest! {
+    #[test]
+    fn a_written_abha_number_is_read_back_and_one_wrong_digit_is_found(
+        digits in 0_u64..10_000_000_000_000, place in 0_usize..14, add in 1_u8..10,
+    ) {
+        let number = (0..10)
+            .map(|check| format!("{digits:013}{check}").parse::<AbhaNumber>().unwrap())
+            .find(|number| number.checksum_ok())
+            .unwrap();
+        prop_assert_eq!(number.dashed().parse(), Ok(number));
+        let mut wrong = number.to_string().into_bytes();
+        wrong[place] = (wrong[place] - b'0' + add) % 10 + b'0';
+        let wrong: AbhaNumber = String::from_utf8(wrong).unwrap().parse().unwrap();
+        prop_assert!(!wrong.checksum_ok());
+    }
+
+    #[test]
+    fn any_text_is_an_id_or_an_error_that_does_not_repeat_it(text in "\\PC{0,40}") {
+        let errors = [
+            text.parse::<AbhaNumber>().err(), text.parse::<AbhaAddress>().err(), text.parse::<Mobile>().err(),
+            text.parse::<ServiceId>().err(), text.parse::<RequestId>().err(), text.parse::<TransactionId>().err(),
+        ];
+        for error in errors.into_iter().flatten() {
+            prop_assert!(text.len() < 8 || !error.to_string().contains(text.as_str()));
+        }
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::context::CareContextId;
 use super::error::ErrorObject;
 use super::{BodyError, ResponseTo, lenient, read};
-use crate::id::{AbhaAddress, ConsentId, HiType, PurposeCode};
+use crate::id::{AbhaAddress, ConsentId, HiType, Personal, PurposeCode};
 use crate::time::AbdmTime;
 
 /// `POST /api/v3/consent/request/hip/notify`.
@@ -192,7 +192,7 @@ pub struct Party {
 pub struct Requester {
     /// Their name.
     #[serde(deserialize_with = "lenient::if_readable")]
-    pub name: Option<String>,
+    pub name: Option<Personal>,
 }
 
 /// The limits of a consent.

@@ -1,5 +1,7 @@
 //! The error object of replies, and the body with which a callback is refused.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::lenient;
@@ -127,7 +129,7 @@ impl Default for Unauthorized {
 
 /// The error object of a callback we received. Code and message as ABDM wrote them, a trailing `": "` included;
 /// [`crate::error::callback_failure`] makes sense of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
 pub struct ReceivedError {
     /// ABDM's code.
@@ -136,4 +138,11 @@ pub struct ReceivedError {
     /// ABDM's words.
     #[serde(deserialize_with = "lenient::if_readable")]
     pub message: Option<String>,
+}
+
+/// Shows the code only: the words may be personal.
+impl fmt::Debug for ReceivedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedError").field("code", &self.code).finish_non_exhaustive()
+    }
 }

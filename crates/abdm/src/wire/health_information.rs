@@ -1,5 +1,7 @@
 //! An HIU asks for records, and the HIP sends them: request, on-request, the pages pushed, notify.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::consent::DateRange;
@@ -21,7 +23,7 @@ pub struct HealthInformationRequest {
 }
 
 /// What is asked. Patient, HI types and care contexts are the artefact's.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HiRequest {
     /// Under which artefact.
@@ -33,6 +35,16 @@ pub struct HiRequest {
     pub data_push_url: String,
     /// The HIU's key and nonce.
     pub key_material: KeyMaterial,
+}
+
+/// Leaves out the push address, which may hold a secret of the HIU's.
+impl fmt::Debug for HiRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HiRequest")
+            .field("consent", &self.consent)
+            .field("date_range", &self.date_range)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Names a consent artefact.
@@ -65,8 +77,8 @@ pub struct KeyMaterial {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DhPublicKey {
-    /// From when on the key may not be used.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    /// From when on the key may not be used; none if what was sent is no time.
+    #[serde(default, deserialize_with = "lenient::if_readable", skip_serializing_if = "Option::is_none")]
     pub expiry: Option<AbdmTime>,
     /// Free text; ignore.
     #[serde(default, deserialize_with = "lenient_text")]

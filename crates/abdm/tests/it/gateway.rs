@@ -273,7 +273,7 @@ async fn debug_output_holds_no_secret() {
     let (_, gateway, _) = gateway().await;
     gateway.session().await.unwrap();
     let shown = format!("{gateway:?} {:?}", link());
-    for secret in ["s3cret", "session-1", "link.token"] {
+    for secret in ["s3cret", "session-1", "link.token", "ramesh"] {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
