@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// How long an unanswered call or push hangs if the plan does not say.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_mins(1);
 
 /// What shall go wrong.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]

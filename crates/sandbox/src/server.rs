@@ -8,7 +8,7 @@ use abdm::clock::SharedClock;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -121,6 +121,7 @@ pub async fn serve(
 
 fn router(sandbox: Sandbox) -> Router {
     Router::new()
+        .route("/sandbox/", get(steer::pages::overview))
         .nest("/sandbox", steer::router())
         .route("/hiu/push/{token}", post(hiu::push::serve))
         .fallback(gateway::serve)

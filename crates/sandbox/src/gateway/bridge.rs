@@ -25,7 +25,7 @@ pub(crate) fn set_url(call: &Call<'_>) -> Result<Answer, Refusal> {
     if !plain {
         return Err(invalid());
     }
-    call.note_strangers(root.strangers(&["url"]));
+    call.note_strangers(&root.strangers(&["url"]));
     call.sandbox.change(|world| {
         if let Some(bridge) = world.registry.bridges.get_mut(&call.client) {
             bridge.url = Some(url.to_owned());
@@ -78,6 +78,7 @@ fn nothing_found() -> Answer {
 }
 
 /// `POST MutipleHRPAddUpdateServices`: always 200, failures too.
+#[expect(clippy::unnecessary_wraps, reason = "every operation is judged alike")]
 pub(crate) fn register(call: &Call<'_>) -> Result<Answer, Refusal> {
     let answer = match read(call) {
         Err(failure) => failure,

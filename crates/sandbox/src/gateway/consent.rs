@@ -79,7 +79,7 @@ fn note_strangers(call: &Call<'_>, root: &Node<'_>) {
     if let Ok(Some(acknowledgement)) = root.maybe("acknowledgement") {
         strangers.extend(acknowledgement.strangers(&["status", "consentId"]));
     }
-    call.note_strangers(strangers);
+    call.note_strangers(&strangers);
 }
 
 /// Keeps the acknowledgement; gives the data requests that waited for it.

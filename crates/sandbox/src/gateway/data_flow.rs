@@ -20,7 +20,7 @@ pub(crate) fn on_request(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request_id = reply::request_id(&root)?;
     let error = reply::error(&root)?;
     let transaction = if error.is_some() { None } else { Some(acknowledged(&root)?) };
-    call.note_strangers(root.strangers(&["hiRequest", "error", "response"]));
+    call.note_strangers(&root.strangers(&["hiRequest", "error", "response"]));
     let Some(Asked { subject: Subject::Request { transaction_id }, .. }) = call.asked(&request_id) else {
         return Err(unknown("response.requestId is no health information request to this HIP"));
     };
@@ -39,7 +39,7 @@ pub(crate) fn on_request(call: &Call<'_>) -> Result<Answer, Refusal> {
         transfer.answered = true;
         match error {
             None if transfer.state == TransferState::Requested => {
-                transfer.state = TransferState::Acknowledged
+                transfer.state = TransferState::Acknowledged;
             }
             None => {}
             Some(error) => {
@@ -135,7 +135,7 @@ fn note_strangers(call: &Call<'_>, root: &Node<'_>) {
             "statusNotification",
         ]));
     }
-    call.note_strangers(strangers);
+    call.note_strangers(&strangers);
 }
 
 /// Closes the transfer. Gives what in the notify is not true.

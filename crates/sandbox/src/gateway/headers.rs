@@ -4,7 +4,8 @@
 use axum::http::{Method, StatusCode};
 use uuid::Uuid;
 
-use super::{Exchange, Operation};
+use super::Operation;
+use super::exchange::Exchange;
 use crate::judge::patterns::{self, UUID};
 use crate::refusal::Refusal;
 

@@ -86,7 +86,7 @@ fn refusal(bad: &BadEntries) -> Refusal {
 fn note_strangers(call: &Call<'_>, root: &Node<'_>) {
     let mut strangers = root.strangers(&["abhaNumber", "abhaAddress", "patient"]);
     strangers.extend(patient::strangers(root));
-    call.note_strangers(strangers);
+    call.note_strangers(&strangers);
 }
 
 /// What a genuine token says against this call: expired, or of another address, number or HIP.

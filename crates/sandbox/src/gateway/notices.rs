@@ -29,7 +29,7 @@ struct Notice {
 pub(crate) fn context(call: &Call<'_>) -> Result<Answer, Refusal> {
     let root = call.root();
     let notice = read(&root).map_err(|wrong| refusal(&wrong))?;
-    call.note_strangers(root.strangers(&["notification"]));
+    call.note_strangers(&root.strangers(&["notification"]));
     let hip = call.hip()?;
     if hip != notice.hip {
         return Err(Refusal::bad("ABDM-1055", "Invalid HIP Id or PHR Id")
@@ -118,7 +118,7 @@ pub(crate) fn sms(call: &Call<'_>) -> Result<Answer, Refusal> {
     let mobile = notification.matching("phoneNo", &MOBILE)?;
     let to = notification.member("hip")?;
     let (hip, _name) = (to.text("id")?.to_owned(), to.text("name")?);
-    call.note_strangers(notification.strangers(&["phoneNo", "hip"]));
+    call.note_strangers(&notification.strangers(&["phoneNo", "hip"]));
     if call.sandbox.read(|world| world.registry.service_of(&call.client, &hip).is_none()) {
         return Err(Refusal::bad("ABDM-9999: ", "Dependent service unavailable")
             .breaks("hip-id", "hip.id is no service of this bridge"));

@@ -14,7 +14,7 @@ use crate::world::registry::Session;
 
 /// Failures in a row after which a client is locked, and for how long (about 8 and about 8 minutes were seen).
 const FAILURES: u32 = 8;
-const LOCK: Duration = Duration::from_secs(8 * 60);
+const LOCK: Duration = Duration::from_mins(8);
 
 /// `POST sessions`.
 pub(crate) fn open(call: &Call<'_>) -> Result<Answer, Refusal> {
@@ -39,7 +39,7 @@ fn credentials<'a>(call: &'a Call<'_>) -> Result<(&'a str, &'a str), Wrong> {
     root.one_of("grantType", &["client_credentials"])?;
     root.text("clientId")?;
     root.text("clientSecret")?;
-    call.note_strangers(root.strangers(&["clientId", "clientSecret", "grantType"]));
+    call.note_strangers(&root.strangers(&["clientId", "clientSecret", "grantType"]));
     let text = |name| members.and_then(|members| members.get(name)?.as_str()).unwrap_or_default();
     Ok((text("clientId"), text("clientSecret")))
 }
@@ -69,11 +69,13 @@ fn admit(world: &mut World, client: &str, secret: &str, now: Timestamp) -> Resul
 }
 
 /// `GET certs`.
+#[expect(clippy::unnecessary_wraps, reason = "every operation is judged alike")]
 pub(crate) fn certs(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(Answer::with(StatusCode::OK, call.sandbox.keys().published()))
 }
 
 /// `GET .well-known/openid-configuration`.
+#[expect(clippy::unnecessary_wraps, reason = "every operation is judged alike")]
 pub(crate) fn configuration(call: &Call<'_>) -> Result<Answer, Refusal> {
     let uri = format!("{}/api/hiecm/gateway/v3/certs", call.sandbox.base_url());
     Ok(Answer::with(StatusCode::OK, json!({"jwks_uri": uri})))

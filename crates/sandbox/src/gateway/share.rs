@@ -25,7 +25,7 @@ pub(crate) fn on_share(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request_id = reply::request_id(&root)?;
     let error = reply::error(&root)?;
     let token = if error.is_some() { None } else { Some(read(&root)?) };
-    call.note_strangers(root.strangers(&["acknowledgement", "error", "response"]));
+    call.note_strangers(&root.strangers(&["acknowledgement", "error", "response"]));
     let Some(Asked { subject: Subject::Share { share_id }, .. }) = call.asked(&request_id) else {
         return Err(Refusal::bad("ABDM-1052", "Invalid TransactionId or response's requestId")
             .breaks("unknown-request", "response.requestId is no share at this HIP"));

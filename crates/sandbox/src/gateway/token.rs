@@ -28,7 +28,7 @@ struct Asked {
 pub(crate) fn generate(call: &Call<'_>) -> Result<Answer, Refusal> {
     let hip = call.hip()?.to_owned();
     let asked = read(&call.root())?;
-    call.note_strangers(call.root().strangers(&[
+    call.note_strangers(&call.root().strangers(&[
         "abhaAddress",
         "abhaNumber",
         "name",

@@ -107,7 +107,7 @@ fn unknown(detail: &str) -> Refusal {
 fn note_strangers(call: &Call<'_>, root: &Node<'_>, known: &[&str]) {
     let mut strangers = root.strangers(known);
     strangers.extend(patient::strangers(root));
-    call.note_strangers(strangers);
+    call.note_strangers(&strangers);
 }
 
 /// The linking, unless its time is over.
@@ -138,7 +138,7 @@ pub(crate) fn on_init(call: &Call<'_>) -> Result<Answer, Refusal> {
     if error.is_none() {
         judge_link(&root).map_err(|wrong| invalid("ABDM-1110", "Invalid On init response", &wrong))?;
     }
-    call.note_strangers(root.strangers(&["transactionId", "link", "error", "response"]));
+    call.note_strangers(&root.strangers(&["transactionId", "link", "error", "response"]));
     let asked = call.asked(&request_id);
     if !matches!(asked, Some(Asked { subject: Subject::Init { transaction_id }, .. }) if transaction_id == transaction)
     {

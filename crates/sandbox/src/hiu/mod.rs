@@ -30,6 +30,13 @@ pub(crate) struct HiuKeys {
     pub(crate) nonce: Nonce,
 }
 
+/// What the HIU itself adds to a request.
+struct Own<'a> {
+    keys: &'a HiuKeys,
+    transaction: &'a str,
+    url: &'a str,
+}
+
 /// How a public key is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -132,7 +139,7 @@ impl Sandbox {
             wanted.data_push_url.clone().unwrap_or_else(|| format!("{}/hiu/push/{token}", self.base_url()));
         let hip_id = wanted.hip_id.clone().or_else(|| consent.map(|consent| consent.hip_id.clone()));
         Ok(Transfer {
-            request: self.request_body(wanted, consent, &keys, &id, &url),
+            request: self.request_body(wanted, consent, &Own { keys: &keys, transaction: &id, url: &url }),
             transaction_id: id,
             consent_id: wanted.consent_id.clone(),
             hip_id: hip_id.ok_or_else(|| SteerError::bad("an unknown consent needs a hipId"))?,
@@ -160,29 +167,22 @@ impl Sandbox {
         })
     }
 
-    fn request_body(
-        &self,
-        wanted: &RecordsWanted,
-        consent: Option<&Consent>,
-        keys: &HiuKeys,
-        id: &str,
-        url: &str,
-    ) -> Value {
+    fn request_body(&self, wanted: &RecordsWanted, consent: Option<&Consent>, own: &Own<'_>) -> Value {
         let now = self.now();
         let end = |given: &Option<String>, granted: fn(&Consent) -> Timestamp| {
             given.clone().unwrap_or_else(|| written(consent.map_or(now, granted)))
         };
         let expiry = now.saturating_add(self.timing().hiu_key).unwrap_or(now);
         let key = match wanted.key_form {
-            KeyForm::Raw => keys.pair.public().to_raw_base64(),
-            KeyForm::X509 => keys.pair.public().to_x509_base64(),
+            KeyForm::Raw => own.keys.pair.public().to_raw_base64(),
+            KeyForm::X509 => own.keys.pair.public().to_x509_base64(),
         };
         json!({
-            "requestId": "", "timestamp": "", "transactionId": id,
+            "requestId": "", "timestamp": "", "transactionId": own.transaction,
             "hiRequest": {
                 "consent": {"id": wanted.consent_id},
                 "dateRange": {"from": end(&wanted.from, |consent| consent.from), "to": end(&wanted.to, |consent| consent.to)},
-                "dataPushUrl": url,
+                "dataPushUrl": own.url,
                 "keyMaterial": {
                     "cryptoAlg": "ECDH", "curve": wanted.curve.as_deref().unwrap_or("Curve25519"),
                     "dhPublicKey": {
@@ -190,7 +190,7 @@ impl Sandbox {
                         "parameters": "Curve25519/32byte random key",
                         "keyValue": wanted.public_key.clone().unwrap_or(key),
                     },
-                    "nonce": wanted.nonce.clone().unwrap_or_else(|| keys.nonce.to_base64()),
+                    "nonce": wanted.nonce.clone().unwrap_or_else(|| own.keys.nonce.to_base64()),
                 },
             },
         })

@@ -285,7 +285,9 @@ fn keep(
     });
     sandbox.change(|world| {
         world.journal.add(record);
-        violation.into_iter().for_each(|violation| world.ledger.violate(violation));
+        if let Some(violation) = violation {
+            world.ledger.violate(violation);
+        }
     });
 }
 

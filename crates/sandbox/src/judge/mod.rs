@@ -52,10 +52,6 @@ impl<'a> Node<'a> {
         self.value
     }
 
-    pub(crate) fn at(&self) -> &str {
-        &self.at
-    }
-
     /// That this place breaks a rule.
     pub(crate) fn wrong(&self, why: impl Into<String>) -> Wrong {
         self.fault(Fault::Value, why)

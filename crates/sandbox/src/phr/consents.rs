@@ -126,7 +126,9 @@ impl Sandbox {
             }
         });
         if !denied {
-            artefacts.iter().for_each(|consent| self.notify_consent(consent, true));
+            for consent in &artefacts {
+                self.notify_consent(consent, true);
+            }
         }
         Ok(Granted { request_id, artefacts })
     }

@@ -52,7 +52,7 @@ pub(crate) struct Record {
     pub(crate) answer: String,
 }
 
-/// A [`Record`] as the journal shows it.
+/// One call or one delivery of a callback, as the journal shows it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {

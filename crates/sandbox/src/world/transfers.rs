@@ -65,7 +65,6 @@ pub struct Page {
 /// One record that arrived.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "one answer to each check")]
 pub struct ReceivedEntry {
     /// As sent.
     pub care_context_reference: String,

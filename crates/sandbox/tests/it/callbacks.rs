@@ -69,7 +69,7 @@ async fn callbacks_carry_the_observed_headers() {
 
 #[tokio::test]
 async fn a_token_may_be_older_than_its_callback_and_serve_several() {
-    let timing = Timing { token_age: Duration::from_secs(540), ..Timing::default() };
+    let timing = Timing { token_age: Duration::from_mins(9), ..Timing::default() };
     let (sandbox, clock) = timed(SandboxConfig { timing, ..SandboxConfig::default() }).await;
     let hip = Hip::of(&sandbox).await;
     hip.link(&sandbox, "v1").await;

@@ -166,7 +166,7 @@ async fn a_link_token_ends_after_182_and_a_half_days() {
     let (sandbox, clock) = timed(SandboxConfig::default()).await;
     let hip = Hip::of(&sandbox).await;
     let token = hip.link_token(&sandbox).await;
-    clock.advance(Duration::from_secs(15_768_000));
+    clock.advance(Duration::from_hours(4380));
     let bridge = crate::bridge::Bridge::of(&sandbox).await;
     let now = now_of(&sandbox).await;
     bridge.post(LINK, &link_body("v1", "OPConsultation"), now).with("x-link-token", &token).accepted().await;
@@ -249,7 +249,7 @@ async fn an_equal_context_notify_is_a_second_effect() {
     let (sandbox, clock) = timed(SandboxConfig::default()).await;
     let hip = Hip::of(&sandbox).await;
     hip.link(&sandbox, "v1").await;
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     for n in 1..=2 {
         hip.bridge.post(NOTICE, &notice("v1"), now_of(&sandbox).await).accepted().await;
         hip.nth("/api/v3/links/context/on-notify", n).await;
@@ -264,7 +264,7 @@ async fn context_notifies_that_are_wrong_are_refused() {
     let (sandbox, clock) = timed(SandboxConfig::default()).await;
     let hip = Hip::of(&sandbox).await;
     hip.link(&sandbox, "v1").await;
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     let now = now_of(&sandbox).await;
     let with = |pointer: &str, value: Value| {
         let mut body = notice("v1");

@@ -167,3 +167,32 @@ async fn many_sandboxes_live_side_by_side() {
     first.shutdown().await;
     tokio::net::TcpListener::bind(address).await.unwrap();
 }
+
+#[tokio::test]
+async fn the_pages_show_people_and_what_was_said_without_running_any_of_it() {
+    let sandbox = sandbox().await;
+    let hip = Hip::of(&sandbox).await;
+    hip.link(&sandbox, "v1").await;
+    let person = sandbox::Person {
+        name: "<script>alert(1)</script>".into(),
+        ..sandbox.state().person(RAMESH).unwrap()
+    };
+    sandbox.state().put_person(person);
+    let pages = [
+        ("/sandbox/", "SBX_000000"),
+        ("/sandbox", "IN2710000001_1"),
+        ("/sandbox/pages/people", RAMESH),
+        ("/sandbox/pages/people/ramesh.k_85%40sbx", "OPD visit"),
+        ("/sandbox/pages/journal?live=true", "on_carecontext"),
+    ];
+    for (path, shows) in pages {
+        let response = http().get(format!("{}{path}", sandbox.base_url())).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let page = response.text().await.unwrap();
+        assert!(page.contains(shows), "{path} does not show {shows}");
+        assert!(!page.contains("<script>"), "{path}");
+    }
+    let missing =
+        http().get(format!("{}/sandbox/pages/people/nobody@sbx", sandbox.base_url())).send().await.unwrap();
+    assert_eq!(missing.status(), 404);
+}

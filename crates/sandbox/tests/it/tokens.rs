@@ -126,7 +126,7 @@ async fn a_second_request_is_refused_for_six_minutes_also_after_the_token_was_de
 async fn the_fourth_request_of_a_day_blocks_the_address_for_24_hours_on_the_callback() {
     let (sandbox, clock) = timed(SandboxConfig::default()).await;
     let hip = Hip::of(&sandbox).await;
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     // Sessions end meanwhile: each step takes a fresh one.
     let ask = async |n: usize| {
         let bridge = crate::bridge::Bridge::of(&sandbox).await;

@@ -374,7 +374,7 @@ async fn a_transfer_not_closed_in_20_minutes_is_overdue() {
     let asked = asked(&sandbox, |_| {}).await;
     asked.acknowledge(&sandbox).await;
     assert!(sandbox.state().is_idle(SOON).await);
-    clock.advance(Duration::from_secs(20 * 60));
+    clock.advance(Duration::from_mins(20));
     let transfer = sandbox.state().closed_transfer(&asked.transaction, SOON).await.unwrap();
     assert_eq!(transfer.state, TransferState::Overdue);
     assert!(rules(&sandbox).contains(&"transfer-limit".to_owned()));
