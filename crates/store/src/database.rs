@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr, Sqlite};
 
 use crate::dialect::Dialect;
 use crate::error::{Result, StoreError};
+use crate::journal::Raised;
 use crate::wake::{Queue, Wakes};
 use crate::{Inner, Store};
 
@@ -146,6 +147,7 @@ pub struct Tx {
     connection: Connection,
     pub(crate) inner: Arc<Inner>,
     wakes: Wakes,
+    pub(crate) raised: Vec<Raised>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -164,7 +166,7 @@ impl Store {
             Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
         };
         self.inner.alive().await;
-        Ok(Tx { connection, inner: Arc::clone(&self.inner), wakes: Wakes::default() })
+        Ok(Tx::new(connection, &self.inner))
     }
 
     /// Begins a transaction that only reads, beside whoever writes.
@@ -174,7 +176,7 @@ impl Store {
             Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
         };
         self.inner.alive().await;
-        Ok(Tx { connection, inner: Arc::clone(&self.inner), wakes: Wakes::default() })
+        Ok(Tx::new(connection, &self.inner))
     }
 }
 
@@ -185,6 +187,10 @@ pub(crate) enum Pools {
 }
 
 impl Tx {
+    fn new(connection: Connection, inner: &Arc<Inner>) -> Self {
+        Self { connection, inner: Arc::clone(inner), wakes: Wakes::default(), raised: Vec::new() }
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         match self.connection {
             Connection::Sqlite(_) => Dialect::Sqlite,
@@ -270,6 +276,15 @@ impl Tx {
         crate::open::new_id(self.now())
     }
 
+    /// Waits until no other transaction has locked this name, and locks it until this one ends. SQLite has one
+    /// writer, so there is nobody to wait for.
+    pub(crate) async fn lock_name(&mut self, name: &str) -> Result<()> {
+        if self.dialect() == Dialect::Postgres {
+            self.all("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", args![name]).await?;
+        }
+        Ok(())
+    }
+
     /// Wakes the workers of `queue` once this transaction has committed.
     pub fn wake(&mut self, queue: Queue) {
         self.wakes.add(queue);
@@ -281,6 +296,7 @@ impl Tx {
     /// After an error nothing of the transaction remains, with one exception that callers must survive
     /// anyway: a connection that broke during the commit leaves the outcome unknown.
     pub async fn commit(mut self) -> Result<()> {
+        self.write_raised().await?;
         self.inner.before_commit().await;
         if let Connection::Postgres(connection) = &mut self.connection {
             for queue in self.wakes.iter() {

@@ -55,6 +55,11 @@ impl StoreError {
         Self::Corrupt { what, why: why.to_string() }
     }
 
+    /// Whether the database is there and refused what it was given, so that something else may pass.
+    pub(crate) fn is_about_a_row(&self) -> bool {
+        matches!(self, Self::Contended | Self::Database(sqlx::Error::Database(_)))
+    }
+
     /// Whether a unique constraint refused the row.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {

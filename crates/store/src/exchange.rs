@@ -151,7 +151,7 @@ impl Tx {
                     "SELECT ",
                     columns!(),
                     " FROM exchange WHERE id < $1 AND ($2 = '' OR facility_id = $2) AND ($3 = '' OR state = $3) \
-                     AND ($4 = '' OR direction = $4) AND ($5 = '' OR path LIKE $5) \
+                     AND ($4 = '' OR direction = $4) AND ($5 = '' OR path {like} $5 ESCAPE '!') \
                      AND ($6 = '' OR subject = $6) ORDER BY id DESC LIMIT $7"
                 ),
                 args![
@@ -159,7 +159,7 @@ impl Tx {
                     filter.facility.as_ref().map_or("", FacilityId::as_str),
                     filter.state.map_or("", ExchangeState::as_str),
                     filter.direction.map_or("", Direction::as_str),
-                    filter.path.as_ref().map_or_else(String::new, |path| format!("%{path}%")),
+                    filter.path.as_deref().map_or_else(String::new, containing),
                     filter.subject.clone().unwrap_or_default(),
                     limit
                 ],
@@ -200,4 +200,9 @@ impl Tx {
             error: self.open_problem(row.opt_bytes("error")?)?,
         })
     }
+}
+
+/// A pattern for texts that contain this one, in which `!` takes the meaning off what follows.
+fn containing(text: &str) -> String {
+    format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"))
 }

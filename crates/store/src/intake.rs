@@ -55,7 +55,8 @@ pub enum Stored {
     Known,
 }
 
-type Waiting = (Callback, oneshot::Sender<Result<Stored, Arc<StoreError>>>);
+type Outcome = Result<Stored, Arc<StoreError>>;
+type Waiting = (Callback, oneshot::Sender<Outcome>);
 
 /// Takes callbacks from handlers.
 #[derive(Debug, Clone)]
@@ -95,33 +96,58 @@ impl IntakeWriter {
         let mut batch = Vec::with_capacity(MOST_PER_COMMIT);
         while self.receiver.recv_many(&mut batch, MOST_PER_COMMIT).await > 0 {
             let (callbacks, waiting): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-            match self.write(&callbacks).await {
-                Ok(stored) => {
-                    for (sender, stored) in waiting.into_iter().zip(stored) {
-                        let _ = sender.send(Ok(stored));
-                    }
+            let outcomes = match self.write(&callbacks).await {
+                Err(error) if callbacks.len() > 1 && error.is_about_a_row() => {
+                    self.write_each(&callbacks).await
                 }
-                Err(error) => {
-                    tracing::error!(callbacks = callbacks.len(), error = %error, "callbacks could not be stored");
-                    let error = Arc::new(error);
-                    for sender in waiting {
-                        let _ = sender.send(Err(Arc::clone(&error)));
-                    }
-                }
+                Err(error) => vec![Err(told(error, callbacks.len())); callbacks.len()],
+                Ok(stored) => stored.into_iter().map(Ok).collect(),
+            };
+            for (sender, outcome) in waiting.into_iter().zip(outcomes) {
+                // A caller that went away needs no answer.
+                let _ = sender.send(outcome);
             }
         }
     }
 
+    /// All of them in one commit, or none.
     async fn write(&self, callbacks: &[Callback]) -> Result<Vec<Stored>> {
+        // In one order at every instance: two that are sent the same callbacks wait for each other in turn.
+        let mut order: Vec<_> = callbacks.iter().enumerate().collect();
+        order.sort_by_key(|(_, callback)| (&callback.facility, &callback.request_id));
         let mut tx = self.store.begin().await?;
         let mut stored = Vec::with_capacity(callbacks.len());
-        for callback in callbacks {
-            stored.push(tx.insert_callback(callback).await?);
+        for (place, callback) in order {
+            stored.push((place, tx.insert_callback(callback).await?));
         }
+        tx.wake(Queue::Inbox);
+        tx.commit().await?;
+        stored.sort_unstable_by_key(|(place, _)| *place);
+        Ok(stored.into_iter().map(|(_, stored)| stored).collect())
+    }
+
+    /// Each in a commit of its own: one that the database refuses takes no other with it.
+    async fn write_each(&self, callbacks: &[Callback]) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(callbacks.len());
+        for callback in callbacks {
+            outcomes.push(self.write_one(callback).await.map_err(|error| told(error, 1)));
+        }
+        outcomes
+    }
+
+    async fn write_one(&self, callback: &Callback) -> Result<Stored> {
+        let mut tx = self.store.begin().await?;
+        let stored = tx.insert_callback(callback).await?;
         tx.wake(Queue::Inbox);
         tx.commit().await?;
         Ok(stored)
     }
+}
+
+/// Logs why callbacks could not be stored; each caller is told too.
+fn told(error: StoreError, callbacks: usize) -> Arc<StoreError> {
+    tracing::error!(callbacks, error = %error, "callbacks could not be stored");
+    Arc::new(error)
 }
 
 impl Tx {

@@ -22,8 +22,16 @@ pub struct Event {
     pub data: serde_json::Value,
 }
 
+/// An event that waits for the end of its transaction.
+pub(crate) struct Raised {
+    facility: FacilityId,
+    event: EventType,
+    data: serde_json::Value,
+}
+
 impl Tx {
-    /// Raises an event.
+    /// Raises an event. It is written when the transaction commits.
+    #[expect(clippy::unused_async, reason = "all that writes is awaited alike")]
     pub async fn raise(
         &mut self,
         facility: &FacilityId,
@@ -33,19 +41,55 @@ impl Tx {
         if let Some(data) = data.as_object_mut() {
             data.insert("facilityId".to_owned(), facility.as_str().into());
         }
+        self.raised.push(Raised { facility: facility.clone(), event, data });
+        self.wake(Queue::Events);
+        Ok(())
+    }
+
+    /// Writes the events that were raised, as the last thing before the commit.
+    ///
+    /// A listener asks for what came after the last id that it saw. So the ids of a facility's events must grow in
+    /// the order of their commits, whatever the clocks of the instances say: writers take turns, and nobody
+    /// takes an id below the last. The turn comes last, so that it is held briefly and meets no other lock.
+    pub(crate) async fn write_raised(&mut self) -> Result<()> {
+        let mut raised = std::mem::take(&mut self.raised);
+        raised.sort_by(|a, b| a.facility.cmp(&b.facility));
+        for events in raised.chunk_by(|a, b| a.facility == b.facility) {
+            let Some(Raised { facility, .. }) = events.first() else { continue };
+            self.lock_name(&format!("events of {facility}")).await?;
+            let mut last = self.last_event(facility).await?;
+            for event in events {
+                let id = crate::open::new_id(self.now());
+                last = id.max(Uuid::from_u128(last.as_u128() + 1));
+                self.insert_event(last, event).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn last_event(&mut self, facility: &FacilityId) -> Result<Uuid> {
+        let row = self
+            .optional(
+                "SELECT id FROM event WHERE facility_id = $1 ORDER BY id DESC LIMIT 1",
+                args![facility.as_str()],
+            )
+            .await?;
+        row.map_or(Ok(Uuid::nil()), |row| row.parse("id"))
+    }
+
+    async fn insert_event(&mut self, id: Uuid, raised: &Raised) -> Result<()> {
         let now = self.now();
         self.execute(
             "INSERT INTO event (id, facility_id, type, data, at) VALUES ($1, $2, $3, $4, $5)",
             args![
-                crate::open::new_id(now).to_string(),
-                facility.as_str(),
-                event.as_str(),
-                data.to_string(),
+                id.to_string(),
+                raised.facility.as_str(),
+                raised.event.as_str(),
+                raised.data.to_string(),
                 now
             ],
         )
         .await?;
-        self.wake(Queue::Events);
         Ok(())
     }
 

@@ -164,7 +164,7 @@ impl Store {
         let until = tx.now() + self.inner.lease;
         let renewed = tx
             .execute(
-                "UPDATE outbox SET lease_until = $3 WHERE id = $1 AND fence = $2",
+                "UPDATE outbox SET lease_until = $3 WHERE id = $1 AND fence = $2 AND owner IS NOT NULL",
                 args![lease.id.to_string(), lease.fence, until],
             )
             .await?;
@@ -283,10 +283,11 @@ impl Tx {
         Ok(())
     }
 
-    /// Sends a call (again) at `due_at`.
+    /// Sends a call (again) at `due_at`. An attempt that is under way can record nothing more.
     pub async fn resend_call(&mut self, id: Uuid, due_at: Timestamp) -> Result<()> {
         self.execute(
-            "UPDATE outbox SET state = 'pending', due_at = $2 WHERE id = $1",
+            "UPDATE outbox SET state = 'pending', due_at = $2, owner = NULL, lease_until = NULL, \
+             fence = fence + 1 WHERE id = $1",
             args![id.to_string(), due_at],
         )
         .await?;
@@ -294,12 +295,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Lets a stored callback be worked on again.
+    /// Lets a stored callback be worked on again. Who works on it now can record nothing more.
     pub async fn rerun_received(&mut self, exchange: Uuid) -> Result<bool> {
         let now = self.now();
         let changed = self
             .execute(
-                "UPDATE inbox SET state = 'pending', due_at = $2 WHERE exchange_id = $1",
+                "UPDATE inbox SET state = 'pending', due_at = $2, owner = NULL, lease_until = NULL, \
+                 fence = fence + 1 WHERE exchange_id = $1",
                 args![exchange.to_string(), now],
             )
             .await?;
@@ -353,6 +355,17 @@ impl Tx {
         rows.iter()
             .map(|row| Ok((row.text("request_id")?, row.time("started_at")?, row.opt_text("outcome")?)))
             .collect()
+    }
+
+    /// Whether an earlier attempt at this call may have left without its outcome being recorded: its worker died.
+    pub async fn has_unknown_attempt(&mut self, sending: &Sending) -> Result<bool> {
+        let row = self
+            .optional(
+                "SELECT request_id FROM attempt WHERE outbox_id = $1 AND request_id <> $2 AND outcome IS NULL LIMIT 1",
+                args![sending.id.to_string(), sending.request_id.to_string()],
+            )
+            .await?;
+        Ok(row.is_some())
     }
 
     /// Notes how an attempt ended, in a word: `accepted`, or an error code.

@@ -17,6 +17,8 @@ impl Store {
     pub(crate) async fn migrate(&self) -> Result<()> {
         let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
         let mut tx = self.begin().await?;
+        // PostgreSQL's IF NOT EXISTS does not wait for one who is just creating.
+        tx.lock_name("schema").await?;
         tx.execute(
             "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)",
             args![],

@@ -1,14 +1,14 @@
 //! Opening a store: connections, schema, keys.
 
 use std::str::FromStr as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use abdm::clock::SharedClock;
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 use crate::database::{Pools, args};
 use crate::error::{Result, StoreError};
@@ -137,9 +137,9 @@ impl Store {
         store.migrate().await?;
         let keys = store.load_keys(&Wrapper::new(&options.master_key)?).await?;
         let _ = store.inner.keys.set(keys);
+        store.take_over_if_alone().await?;
         #[cfg(any(test, feature = "testing"))]
         let store = store.with_kill_switch(options.kill_switch);
-        store.take_over_if_alone().await?;
         Ok(store)
     }
 
@@ -245,11 +245,15 @@ impl Store {
     }
 }
 
+/// Counts within a millisecond, for the whole process: what is made later sorts later, even if the clock stands
+/// still or is set back.
+static IDS: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+
 /// A UUID version 7 of this time.
 pub(crate) fn new_id(now: Timestamp) -> Uuid {
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
-    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
+    Uuid::new_v7(uuid::Timestamp::from_unix(&IDS, seconds, nanoseconds))
 }
 
 async fn connect(url: &str) -> Result<Pools> {

@@ -169,8 +169,8 @@ impl std::fmt::Debug for Keyring {
 mod tests {
     use super::*;
 
-    fn ring(ids: &[u32], current: u32) -> Keyring {
-        let keys: Vec<_> = ids.iter().map(|id| (*id, Zeroizing::new([*id as u8; 32]))).collect();
+    fn ring(ids: &[u8], current: u32) -> Keyring {
+        let keys: Vec<_> = ids.iter().map(|id| (u32::from(*id), Zeroizing::new([*id; 32]))).collect();
         Keyring::new(&keys, current, &Zeroizing::new([9; 32])).unwrap()
     }
 
