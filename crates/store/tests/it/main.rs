@@ -1,0 +1,36 @@
+//! The store against its promises, on both databases. `./scripts/test -p store` runs them.
+
+#[cfg(test)]
+mod care_contexts;
+#[cfg(test)]
+mod consents;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod exchanges;
+#[cfg(test)]
+mod facilities;
+#[cfg(test)]
+mod inbox;
+#[cfg(test)]
+mod instances;
+#[cfg(test)]
+mod intake;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod opening;
+#[cfg(test)]
+mod outbox;
+#[cfg(test)]
+mod patients;
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod sealing;
+#[cfg(test)]
+mod token_desk;
+#[cfg(test)]
+mod transfers;
+#[cfg(test)]
+mod world;
