@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use abdm::client::Call;
-use abdm::error::Failure;
+use abdm::error::{Delivery, Failure, Retry};
 use abdm::id::LinkToken;
 use abdm::path::Operation;
 use store::{Queue, Sending, StoreError};
@@ -117,8 +117,15 @@ async fn record(bridge: &Bridge, sending: &Sending, outcome: &Result<(), Failure
 async fn send(bridge: &Bridge, sending: &Sending) -> flows::Result<Result<(), Failure>> {
     let operation = Operation::from_path(&sending.kind);
     let operation = operation.ok_or_else(|| FlowError::Unknown(sending.kind.clone()))?;
-    let facility = bridge.store.read().await?.facility(&sending.facility).await?;
-    let facility = facility.ok_or(FlowError::NoFacility)?;
+    let mut tx = bridge.store.read().await?;
+    let facility = tx.facility(&sending.facility).await?.ok_or(FlowError::NoFacility)?;
+    if !operation.facts().deduplicated && tx.has_unknown_attempt(sending).await? {
+        // Its worker died, and ABDM would not know it again: its callback is awaited, then its window.
+        let explanation =
+            "An earlier attempt may have arrived; its answer is awaited before another is made.";
+        return Ok(Err(Failure::without_answer(explanation, Retry::Later, Delivery::Unknown)));
+    }
+    drop(tx);
     let (link_token, body) = match operation {
         Operation::LinkCareContexts => {
             let (token, body) = link::token_and_body_of(&sending.body)?;

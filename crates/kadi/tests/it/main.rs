@@ -1,6 +1,8 @@
 //! The binary from outside, and the bridge from inside, against the local ABDM.
 
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod exchange;
 #[cfg(test)]
 mod fidelius;

@@ -16,7 +16,7 @@ use kadi::records::{RecordInput, Surroundings};
 use sandbox::{Handle, Sandbox, SandboxConfig};
 use store::fault::KillSwitch;
 use store::testing::TestDatabase;
-use store::{Key, Options, Tx};
+use store::{Key, NewRecord, Options, Tx};
 use tempfile::TempDir;
 
 /// How long a condition is waited for, in real time, before the test fails.
@@ -66,11 +66,14 @@ impl World {
         self.sandbox.state().set_bridge_url("SBX_000000", &url);
     }
 
-    /// Starts the bridge again on the same database, the old one dropped wherever it was.
-    pub async fn restart(mut self, switch: Option<Arc<KillSwitch>>) -> Self {
-        self.bridge = boot(&self.config, &self.database, &self.clock, switch).await;
-        self.register();
-        self
+    /// The configuration that the bridge was started with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The database that the bridge works on.
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     pub fn core(&self) -> &Bridge {
@@ -88,18 +91,7 @@ impl World {
 
     /// Stores one of the sandbox's people as a patient, as the HMIS would.
     pub async fn patient(&self, reference: &str, address: &str) -> Patient {
-        let person = self.sandbox.state().person(address).unwrap();
-        let patient = Patient {
-            reference: reference.parse().unwrap(),
-            name: person.name.clone(),
-            gender: person.gender.parse().unwrap(),
-            birth: Birth::YearOfBirth(i16::try_from(person.year_of_birth).unwrap()),
-            mobile: person.mobile.as_deref().map(|mobile| mobile.parse().unwrap()),
-            abha_number: person.abha_number.as_deref().map(|number| number.parse().unwrap()),
-            abha_address: Some(address.parse().unwrap()),
-            identifiers: Vec::new(),
-            provisional: false,
-        };
+        let patient = known_patient(&self.sandbox, reference, address);
         let mut tx = self.tx().await;
         tx.put_patient(&id(), &patient).await.unwrap();
         visits::patient_changed(&self.ctx(), &mut tx, &facility(), &patient.reference).await.unwrap();
@@ -114,15 +106,7 @@ impl World {
         reference: &str,
         records: &[(&str, &str)],
     ) -> visits::Stored {
-        let context = CareContext {
-            patient: patient.reference.clone(),
-            reference: reference.parse().unwrap(),
-            display: "OPD visit".to_owned(),
-            date: "2026-01-15".parse().unwrap(),
-            hold: false,
-            withdrawn: false,
-            link: Link::new(),
-        };
+        let context = new_visit(patient, reference);
         self.put_visit(patient, context, records).await
     }
 
@@ -133,23 +117,8 @@ impl World {
         records: &[(&str, &str)],
     ) -> visits::Stored {
         let facility = facility();
-        let around = Surroundings {
-            facility: &facility,
-            patient,
-            visit: context.reference.as_str(),
-            date: context.date.as_str(),
-        };
         let mut tx = self.tx().await;
-        let mut prepared = Vec::new();
-        for (place, (hi_type, data)) in (0..).zip(records) {
-            let mut data: serde_json::Value = serde_json::from_str(data).unwrap();
-            // The samples name patients of their own; here the patient is who is stored.
-            data.as_object_mut().unwrap().remove("patient");
-            let input = serde_json::json!({"hiType": hi_type, "data": data}).to_string();
-            let input: RecordInput = serde_json::from_str(&input).unwrap();
-            let hash = tx.source_hash(&input.source()).unwrap();
-            prepared.push(input.prepare(&around, place, hash).unwrap());
-        }
+        let prepared = prepare(&tx, patient, &context, records);
         let pair = (patient, &context);
         let stored = visits::put(&self.ctx(), &mut tx, &facility, pair, Some(prepared)).await.unwrap();
         tx.commit().await.unwrap();
@@ -211,7 +180,7 @@ async fn boot(
     start_with(config, options).await.unwrap()
 }
 
-fn config(folder: &TempDir, gateway: &str, more: &str) -> Config {
+pub fn config(folder: &TempDir, gateway: &str, more: &str) -> Config {
     let path = folder.path().join("kadi.toml");
     let text = format!(
         r#"
@@ -231,6 +200,57 @@ allow_insecure = true
     );
     std::fs::write(&path, text).unwrap();
     Config::load_with(Some(&path), []).unwrap()
+}
+
+/// One of the sandbox's people as the HMIS knows them.
+pub fn known_patient(sandbox: &Handle, reference: &str, address: &str) -> Patient {
+    let person = sandbox.state().person(address).unwrap();
+    Patient {
+        reference: reference.parse().unwrap(),
+        name: person.name.clone(),
+        gender: person.gender.parse().unwrap(),
+        birth: Birth::YearOfBirth(i16::try_from(person.year_of_birth).unwrap()),
+        mobile: person.mobile.as_deref().map(|mobile| mobile.parse().unwrap()),
+        abha_number: person.abha_number.as_deref().map(|number| number.parse().unwrap()),
+        abha_address: Some(address.parse().unwrap()),
+        identifiers: Vec::new(),
+        provisional: false,
+    }
+}
+
+/// The records as the API would prepare them.
+pub fn prepare(
+    tx: &Tx,
+    patient: &Patient,
+    context: &CareContext,
+    records: &[(&str, &str)],
+) -> Vec<NewRecord> {
+    let facility = facility();
+    let (visit, date) = (context.reference.as_str(), context.date.as_str());
+    let around = Surroundings { facility: &facility, patient, visit, date };
+    let prepare = |(place, (hi_type, data)): (u32, &(&str, &str))| {
+        let mut data: serde_json::Value = serde_json::from_str(data).unwrap();
+        // The samples name patients of their own; here the patient is who is stored.
+        data.as_object_mut().unwrap().remove("patient");
+        let input = serde_json::json!({"hiType": hi_type, "data": data}).to_string();
+        let input: RecordInput = serde_json::from_str(&input).unwrap();
+        let hash = tx.source_hash(&input.source()).unwrap();
+        input.prepare(&around, place, hash).unwrap()
+    };
+    (0..).zip(records).map(prepare).collect()
+}
+
+/// A visit in January, just stored.
+pub fn new_visit(patient: &Patient, reference: &str) -> CareContext {
+    CareContext {
+        patient: patient.reference.clone(),
+        reference: reference.parse().unwrap(),
+        display: "OPD visit".to_owned(),
+        date: "2026-01-15".parse().unwrap(),
+        hold: false,
+        withdrawn: false,
+        link: Link::new(),
+    }
 }
 
 pub fn id() -> FacilityId {
