@@ -81,6 +81,12 @@ fn content_sealed_under_a_stripped_secret_is_opened_only_where_that_is_allowed()
 
         let strict = Tolerances { stripped_secret: false, ..Tolerances::ALL };
         assert_eq!(session.open_base64(sealed, &strict).unwrap_err(), Error::Tag);
+
+        let mut altered = base64_simd::STANDARD.decode_to_vec(sealed).unwrap();
+        altered[0] ^= 1;
+        let text = base64_simd::STANDARD.encode_to_string(&altered);
+        assert_eq!(session.open_base64(&text, &Tolerances::ALL).unwrap_err(), Error::Tag);
+        assert_eq!(session.open(altered, &Tolerances::ALL).unwrap_err(), Error::Tag);
         seen += 1;
     }
     assert_eq!(seen, 4);
