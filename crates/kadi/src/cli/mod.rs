@@ -1,8 +1,11 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error.
 
 mod config;
+mod fidelius;
 mod key;
+mod openapi;
 mod output;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,8 +51,11 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::ServeArgs),
     Key(key::KeyArgs),
     Config(config::ConfigArgs),
+    Fidelius(fidelius::FideliusArgs),
+    Openapi(openapi::OpenapiArgs),
 }
 
 /// Runs the command that the process was started with. A failure is told on standard error; exit 1. A command line that
@@ -57,8 +63,11 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Serve(serve::ServeArgs) => serve::run(&cli.common),
         Command::Key(args) => key::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, &args),
+        Command::Fidelius(args) => fidelius::run(args),
+        Command::Openapi(openapi::OpenapiArgs) => openapi::run(),
     };
     result.unwrap_or_else(|error| {
         output::problem(format_args!("error: {error:#}"));

@@ -8,7 +8,8 @@ use serde_path_to_error::{Path, Segment};
 
 use super::problem::{Code, Problem};
 
-/// A JSON body of the type. What is not JSON or has the wrong type is answered 400, what is too large 413.
+/// A JSON body of the type. What is not JSON or has the wrong type is answered 400, what is too large 413, a value
+/// that its type does not take 422.
 #[derive(Debug, Clone)]
 pub struct Body<T>(pub T);
 
@@ -41,20 +42,24 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 fn malformed(pointer: &str, error: &serde_json::Error) -> Problem {
-    let problem = Problem::new(Code::Malformed);
-    if error.is_data() {
-        return problem.field(pointer, expectation(&error.to_string()));
+    if !error.is_data() {
+        let place = format!("not JSON, at line {} column {}", error.line(), error.column());
+        return Problem::new(Code::Malformed).detail(place);
     }
-    problem.detail(format!("not JSON, at line {} column {}", error.line(), error.column()))
-}
-
-/// Of serde's words only what was expected: the rest repeats the value.
-fn expectation(message: &str) -> String {
-    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
-    match message.rsplit_once("expected ") {
-        Some((_, expected)) => format!("expected {}", plain_type(expected)),
-        None if message.starts_with("missing field") => message.to_owned(),
-        None => "has the wrong type".to_owned(),
+    let message = error.to_string();
+    let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
+    if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        return Problem::new(Code::Invalid).field(format!("{pointer}/{name}"), "is required");
+    }
+    // Of serde's words only what was expected: the rest repeats the value.
+    let expected = message.rsplit_once("expected ").map(|(_, expected)| plain_type(expected));
+    match expected {
+        Some(expected) if message.starts_with("invalid type") => {
+            Problem::new(Code::Malformed).field(pointer, format!("expected {expected}"))
+        }
+        Some(expected) => Problem::new(Code::Invalid).field(pointer, format!("expected {expected}")),
+        // What an identifier's own reader says; it never repeats the text.
+        None => Problem::new(Code::Invalid).field(pointer, message),
     }
 }
 
@@ -72,9 +77,9 @@ fn plain_type(expected: &str) -> &str {
 
 fn pointer(path: &Path) -> String {
     let mut pointer = String::new();
-    for segment in path.iter() {
+    for segment in path {
         match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Seq { index } => pointer.push_str(&["/", &index.to_string()].concat()),
             Segment::Map { key } => {
                 pointer.push('/');
                 pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
@@ -132,6 +137,22 @@ mod tests {
 
     use super::super::problem::FieldError;
     use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Typed {
+        #[expect(dead_code, reason = "only whether it is read matters")]
+        hi_type: abdm::id::HiType,
+    }
+
+    #[test]
+    fn a_value_that_its_type_does_not_take_is_invalid() {
+        let problem = parse::<Typed>(br#"{"hiType":"PLANTED"}"#).unwrap_err();
+        assert_eq!((problem.code, &*problem.errors[0].pointer), (Code::Invalid, "/hiType"));
+        assert!(!format!("{problem:?}").contains("PLANTED"), "{problem:?}");
+        let problem = parse::<Typed>(b"{}").unwrap_err();
+        assert_eq!((problem.code, &*problem.errors[0].pointer), (Code::Invalid, "/hiType"));
+    }
 
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(rename_all = "camelCase")]

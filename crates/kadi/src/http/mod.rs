@@ -5,15 +5,18 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::bridge::Bridge;
 
+pub mod api;
 pub mod auth;
 pub mod body;
 pub mod callbacks;
+mod docs;
+mod operations;
 pub mod paging;
 pub mod problem;
 
@@ -22,11 +25,14 @@ pub type App = Arc<Bridge>;
 
 /// The routes of the private listener.
 pub fn private_router(app: &App) -> Router {
-    Router::new().route("/healthz", axum::routing::get(async || "ok\n")).with_state(Arc::clone(app))
+    let router = api::router(app).merge(operations::router()).merge(docs::router());
+    router.with_state(Arc::clone(app))
 }
 
-/// Serves until `stop` is cancelled; requests under way are finished first.
+/// Serves until `stop` is cancelled; requests under way are finished first. Answers without an end find the token in their
+/// request's extensions.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let router = router.layer(Extension(stop.clone()));
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(error = %error, "a listener ended");

@@ -84,7 +84,8 @@ impl PageRequest {
     }
 }
 
-fn seal_cursor(key: &str) -> String {
+/// The cursor that goes on after the item with this key.
+pub fn seal_cursor(key: &str) -> String {
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(key)
 }
 

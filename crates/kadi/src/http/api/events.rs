@@ -1,0 +1,148 @@
+//! Events as they happen (server-sent events).
+//!
+//! A reader that gives `Last-Event-ID` goes on after it; without, it begins with the oldest event kept, so that a
+//! reader which lost its place loses nothing else. Ids sort by time, but two instances' transactions may become
+//! visible out of that order: so for a while after an event it is looked back, and what was shown already is left out.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{self, KeepAlive, Sse};
+use domain::facility::Facility;
+use futures_util::{Stream, StreamExt as _};
+use serde::Serialize;
+use store::{Event, Queue};
+use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::super::App;
+use super::super::auth::InFacility;
+use super::super::problem::{FieldError, Problem};
+
+/// How many events are read at once.
+const BATCH: u32 = 200;
+/// How long a transaction may take to become visible after its event got its id.
+const LOOK_BACK: Duration = Duration::from_secs(5);
+
+/// What happened. Ids and states only: nothing clinical, no names.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventView {
+    /// What kind.
+    #[serde(rename = "type")]
+    #[schema(example = "care_context.linked")]
+    pub kind: &'static str,
+    /// When.
+    pub timestamp: String,
+    /// `facilityId`, the ids it is about, and often a `state`.
+    pub data: serde_json::Value,
+}
+
+/// Follow what happens
+///
+/// Server-sent events; each one's data is an `Event`. With `Last-Event-ID` it goes on after that one; without, it begins
+/// with the oldest that is kept.
+#[utoipa::path(get, path = "/v1/facilities/{facilityId}/events", tag = "Exchanges and events",
+    operation_id = "followEvents",
+    params(
+        ("facilityId" = String, Path, description = "The facility"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event seen"),
+    ),
+    responses(
+        (status = 200, description = "A stream without end", body = EventView, content_type = "text/event-stream"),
+        (status = 422, description = "`invalid`: Last-Event-ID is none", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn events(
+    State(app): State<App>,
+    InFacility(facility): InFacility,
+    stop: Option<Extension<CancellationToken>>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
+    let after = match headers.get("last-event-id") {
+        None => None,
+        Some(id) => Some(id.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
+            Problem::invalid(vec![FieldError::new("/Last-Event-ID", "must be the id of an event")])
+        })?),
+    };
+    let reader = Reader { app, facility, after, shown: BTreeSet::new(), ready: Vec::new() };
+    let stream = futures_util::stream::unfold(reader, |mut reader| async move {
+        let event = reader.next().await;
+        Some((Ok(event), reader))
+    });
+    let stopped = stop.map(|Extension(stop)| stop).unwrap_or_default().cancelled_owned();
+    let stream = stream.take_until(stopped);
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+}
+
+struct Reader {
+    app: App,
+    facility: Facility,
+    /// The newest event shown.
+    after: Option<Uuid>,
+    /// Those shown of the time that is still looked back to.
+    shown: BTreeSet<Uuid>,
+    /// Read and not shown yet, newest first.
+    ready: Vec<Event>,
+}
+
+impl Reader {
+    async fn next(&mut self) -> sse::Event {
+        loop {
+            if let Some(event) = self.ready.pop() {
+                self.after = self.after.max(Some(event.id));
+                self.shown.insert(event.id);
+                return show(&event);
+            }
+            // Listening begins before reading, so that nothing falls between the two.
+            let app = App::clone(&self.app);
+            let bell = app.store.woken(Queue::Events);
+            match self.read().await {
+                Ok(()) if !self.ready.is_empty() => continue,
+                Ok(()) => {}
+                Err(error) => tracing::warn!(error = %error, "events could not be read; trying again"),
+            }
+            tokio::select! {
+                () = bell => {}
+                () = app.clock.sleep(super::POLL) => {}
+            }
+        }
+    }
+
+    async fn read(&mut self) -> store::Result<()> {
+        let from = self.after.map(|after| if self.shown.is_empty() { after } else { look_back(after) });
+        let mut tx = self.app.store.read().await?;
+        let mut after = from;
+        // What was shown already may fill whole batches.
+        while self.ready.is_empty() {
+            let events = tx.events_after(&self.facility.id, after, BATCH).await?;
+            let Some(last) = events.last() else { break };
+            after = Some(last.id);
+            self.ready = events.into_iter().filter(|event| !self.shown.contains(&event.id)).collect();
+        }
+        self.ready.reverse();
+        if let Some(from) = from {
+            self.shown = self.shown.split_off(&from);
+        }
+        Ok(())
+    }
+}
+
+/// The smallest id of an event so long before this one.
+fn look_back(id: Uuid) -> Uuid {
+    let Some(time) = id.get_timestamp() else { return id };
+    let (seconds, nanoseconds) = time.to_unix();
+    let seconds = seconds.saturating_sub(LOOK_BACK.as_secs());
+    uuid::Builder::from_unix_timestamp_millis(seconds * 1000 + u64::from(nanoseconds) / 1_000_000, &[0; 10])
+        .into_uuid()
+}
+
+fn show(event: &Event) -> sse::Event {
+    let view =
+        EventView { kind: event.event.as_str(), timestamp: event.at.to_string(), data: event.data.clone() };
+    let data = serde_json::to_string(&view).unwrap_or_default();
+    sse::Event::default().id(event.id.to_string()).event(view.kind).data(data)
+}
