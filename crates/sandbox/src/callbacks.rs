@@ -200,9 +200,8 @@ async fn attempt(sandbox: &Sandbox, delivery: &Delivery<'_>) -> bool {
     record.body = cut(&record.body, sandbox.config().journal_body);
     sandbox.change(|world| {
         world.journal.add(record);
-        if let (true, Some(notice)) = (accepted, &callback.notice) {
-            let succeeded = callback.body.get("error").is_none();
-            world.links.sent_result(notice, succeeded, true);
+        if accepted {
+            note_taken(world, callback, now);
         }
     });
     accepted
@@ -217,8 +216,22 @@ fn note_asked(world: &mut World, callback: &Callback, request_id: &str, now: Tim
     if callback.subject == Subject::Result {
         return;
     }
+    // A reply is measured from the last delivery of what it answers.
     let asked = Asked { subject: callback.subject.clone(), hip_id: callback.hip_id.clone(), at: now };
-    world.asked.entry(request_id.to_owned()).or_insert(asked);
+    world.asked.insert(request_id.to_owned(), asked);
+}
+
+/// The HIP has taken a callback.
+fn note_taken(world: &mut World, callback: &Callback, now: Timestamp) {
+    if let Some(notice) = &callback.notice {
+        let succeeded = callback.body.get("error").is_none();
+        world.links.sent_result(notice, succeeded, true);
+    }
+    if let Subject::Request { transaction_id } = &callback.subject
+        && let Some(transfer) = world.transfers.get_mut(transaction_id)
+    {
+        transfer.delivered_at.get_or_insert(now);
+    }
 }
 
 fn headers(sandbox: &Sandbox, delivery: &Delivery<'_>) -> HeaderMap {

@@ -35,6 +35,9 @@ pub struct SandboxConfig {
     pub kept_records: usize,
     /// Largest body of a call, and of a pushed page.
     pub body_limit: usize,
+    /// Calls of one client that are let through in a second; one more is 429 with ABDM-2429. Without end if absent:
+    /// ABDM publishes no number.
+    pub calls_a_second: Option<u32>,
     /// Callbacks under way at a time.
     pub parallel_callbacks: usize,
 }
@@ -56,6 +59,7 @@ impl Default for SandboxConfig {
             journal_body: 16 * 1024,
             kept_records: 256 * 1024 * 1024,
             body_limit: 512 * 1024 * 1024,
+            calls_a_second: None,
             parallel_callbacks: 256,
         }
     }
@@ -77,6 +81,8 @@ pub struct Rules {
     pub name_hiu_to_hip: bool,
     /// Answer of a wrong session token is 500 with 900900 instead of 401 with 900901. Both were seen.
     pub bad_token_is_900900: bool,
+    /// Received records are checked against the NRCeS profiles.
+    pub validate_records: bool,
     /// Members that no schema knows are noted as violations. They are never refused.
     pub note_unknown_members: bool,
 }
@@ -90,6 +96,7 @@ impl Default for Rules {
             pull_after_link: false,
             name_hiu_to_hip: false,
             bad_token_is_900900: false,
+            validate_records: true,
             note_unknown_members: true,
         }
     }
@@ -98,6 +105,8 @@ impl Default for Rules {
 /// Windows, limits and delays, as observed or documented at ABDM.
 #[derive(Debug, Clone)]
 pub struct Timing {
+    /// From the arrival of a call to its answer.
+    pub answer_delay: Duration,
     /// From the acceptance of a call to its callback.
     pub callback_delay: Duration,
     /// From the making of a callback's token to its first use: up to nine minutes were seen.
@@ -150,8 +159,9 @@ impl Default for Timing {
         const DAY: u64 = 24 * 60 * MINUTE;
         let seconds = Duration::from_secs;
         Self {
+            answer_delay: Duration::ZERO,
             callback_delay: Duration::ZERO,
-            token_age: Duration::ZERO,
+            token_age: seconds(9 * MINUTE),
             refused_repeat: seconds(964),
             refused_repeats: 3,
             redeliver: seconds(2 * MINUTE),
@@ -183,6 +193,7 @@ impl Timing {
         let scale =
             |whole: Duration| Duration::try_from_secs_f64(whole.as_secs_f64() / factor).unwrap_or(whole);
         Self {
+            answer_delay: scale(self.answer_delay),
             callback_delay: scale(self.callback_delay),
             refused_repeat: scale(self.refused_repeat),
             redeliver: scale(self.redeliver),

@@ -163,12 +163,22 @@ pub enum CallFault {
     /// The connection is closed at once.
     #[serde(rename = "close")]
     Close,
+    /// The right answer, late.
+    #[serde(rename = "slow")]
+    Slow,
     /// The address of a token request is blocked for 24 hours.
     #[serde(rename = "blocked")]
     Blocked,
     /// 400 without a body.
     #[serde(rename = "empty400")]
     Empty400,
+}
+
+impl CallFault {
+    /// Whether the caller sees something else than the gateway's answer.
+    pub(crate) fn replaces_the_answer(self) -> bool {
+        !matches!(self, Self::Blocked | Self::Slow)
+    }
 }
 
 /// What can go wrong with a callback.

@@ -66,7 +66,7 @@ pub(super) fn struck(fault: CallFault) -> Response {
             "Runtime Error",
         ),
         CallFault::Unclassified => headers::unclassified(),
-        CallFault::Timeout | CallFault::Close | CallFault::Blocked => {
+        CallFault::Timeout | CallFault::Close | CallFault::Slow | CallFault::Blocked => {
             let mut response = answer(StatusCode::GATEWAY_TIMEOUT, &Said::Nothing, false);
             response.extensions_mut().insert(Hangup);
             return response;

@@ -40,6 +40,14 @@ impl Call<'_> {
             .ok_or_else(|| Refusal::bad("ABDM-1035", "Invalid HIP ID").breaks("missing-header", "X-HIP-ID"))
     }
 
+    /// An ABHA address as its owner writes it: they compare without case.
+    pub(crate) fn canonical(&self, address: &str) -> String {
+        let known = self
+            .sandbox
+            .read(|world| world.registry.person(address).map(|person| person.abha_address.clone()));
+        known.unwrap_or_else(|| address.to_owned())
+    }
+
     /// Notes a broken rule that the call is not refused for.
     pub(crate) fn note(&self, rule: &str, detail: impl Into<String>) {
         let violation = self.violation(rule, detail.into());

@@ -62,16 +62,19 @@ impl Exchange<'_> {
             }
             Err(refusal) => answer(refusal.status, &refusal.said, refusal.challenge),
         };
-        if let Some(fault) = fault.filter(|fault| fault.fault != CallFault::Blocked) {
+        if let Some(fault) = fault.filter(|fault| fault.fault.replaces_the_answer()) {
             response = struck(fault.fault);
         }
         self.keep(&judged, response.status());
-        if let Some(CallFault::Timeout) = fault.map(|fault| fault.fault) {
-            self.follow(judged.outcome).await;
-            self.hang(judged.fault).await;
-            return response;
-        }
         self.follow(judged.outcome).await;
+        if judged
+            .fault
+            .as_ref()
+            .is_some_and(|fault| matches!(fault.fault, CallFault::Timeout | CallFault::Slow))
+        {
+            self.hang(judged.fault).await;
+        }
+        self.sandbox.sleep(self.sandbox.timing().answer_delay).await;
         response
     }
 
@@ -102,8 +105,11 @@ impl Exchange<'_> {
             Ok(known) => known,
             Err(refusal) => return Judged { client: String::new(), fault: None, outcome: Err(refusal) },
         };
+        if let Err(refusal) = self.pace(&client) {
+            return Judged { client, fault: None, outcome: Err(refusal) };
+        }
         let fault = self.sandbox.faults().call(self.path);
-        if fault.as_ref().is_some_and(|fault| fault.when == When::Before && fault.fault != CallFault::Blocked)
+        if fault.as_ref().is_some_and(|fault| fault.when == When::Before && fault.fault.replaces_the_answer())
         {
             return Judged { client, fault, outcome: Err(Refusal::empty().forgiven()) };
         }
@@ -127,6 +133,14 @@ impl Exchange<'_> {
         Judged { client, fault, outcome }
     }
 
+    fn pace(&self, client: &str) -> Result<(), Refusal> {
+        let Some(limit) = self.sandbox.config().calls_a_second else { return Ok(()) };
+        if self.sandbox.change(|world| world.registry.pace(client, limit, self.now)) {
+            return Ok(());
+        }
+        Err(Refusal::with(StatusCode::TOO_MANY_REQUESTS, "ABDM-2429", "Too many requests found").forgiven())
+    }
+
     fn parsed(&self) -> Result<Value, Refusal> {
         if *self.method == Method::GET {
             return Ok(Value::Null);
@@ -144,7 +158,7 @@ impl Exchange<'_> {
     fn keep(&self, judged: &Judged, status: StatusCode) {
         let limit = self.sandbox.config().journal_body;
         let (verdict, note) = match (&judged.fault, &judged.outcome) {
-            (Some(fault), _) if fault.fault != CallFault::Blocked => {
+            (Some(fault), _) if fault.fault.replaces_the_answer() => {
                 (Verdict::Faulted, Some(format!("{:?} {:?}", fault.fault, fault.when)))
             }
             (_, Ok(accepted)) => match accepted.silent {

@@ -41,6 +41,7 @@ pub(crate) fn care_contexts(call: &Call<'_>) -> Result<Answer, Refusal> {
     if let Some((code, message)) = mismatch(call, &claims, &hip, &address, number.as_deref()) {
         return Ok(failed(&hip, call, code, message));
     }
+    let address = call.canonical(&address);
     link(call, &hip, &address, &entries)
 }
 

@@ -38,7 +38,8 @@ pub(crate) fn context(call: &Call<'_>) -> Result<Answer, Refusal> {
     if call.sandbox.read(|world| world.registry.service_of(&call.client, hip).is_none()) {
         return Ok(Answer::silence("the HIP id is no service of this bridge"));
     }
-    let key = format!("{hip}|{}|{}|{}", notice.address, notice.care_context, notice.hi_types.join(","));
+    let address = call.canonical(&notice.address);
+    let key = format!("{hip}|{address}|{}|{}", notice.care_context, notice.hi_types.join(","));
     let (failure, twice) = call.sandbox.change(|world| accept(world, call, &notice, &key));
     if twice {
         call.note(

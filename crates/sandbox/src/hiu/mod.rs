@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fidelius::{KeyPair, Nonce};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -146,6 +146,7 @@ impl Sandbox {
             state: TransferState::WaitingForAcknowledgement,
             error: None,
             requested_at: None,
+            delivered_at: None,
             closed_at: None,
             page_count: None,
             pages: Vec::new(),
@@ -282,12 +283,16 @@ pub(crate) fn send_request(sandbox: &Sandbox, id: &str) {
     });
 }
 
+/// Closes a transfer that is not closed. The HIP is to blame only if it had the request for all that time.
 fn overdue(sandbox: &Sandbox, id: &str) {
-    let late = sandbox.change(|world| {
-        let transfer = world.transfers.get_mut(id).filter(|transfer| !transfer.state.is_closed());
-        transfer.map(|transfer| transfer.state = TransferState::Overdue).is_some()
+    let now = sandbox.now();
+    let limit = SignedDuration::try_from(sandbox.timing().transfer).unwrap_or_default();
+    let blamed = sandbox.change(|world| {
+        let transfer = world.transfers.get_mut(id).filter(|transfer| !transfer.state.is_closed())?;
+        transfer.state = TransferState::Overdue;
+        transfer.delivered_at.filter(|delivered| now.duration_since(*delivered) >= limit)
     });
-    if late {
+    if blamed.is_some() {
         sandbox.violation(
             "transfer-limit",
             format!("transfer {id} was not closed within the limit"),

@@ -82,12 +82,13 @@ impl Pushed<'_> {
     }
 
     /// Opens every entry. The key is agreed once for the page.
-    pub(crate) fn open(&self, keys: &HiuKeys) -> Vec<ReceivedEntry> {
+    /// Holds them to the NRCeS profiles too if `validate`.
+    pub(crate) fn open(&self, keys: &HiuKeys, validate: bool) -> Vec<ReceivedEntry> {
         let session = self.session(keys);
         self.entries
             .iter()
             .map(|entry| match &session {
-                Ok(session) => entry.open(session, self.number),
+                Ok(session) => entry.open(session, self.number, validate),
                 Err(why) => entry.unreadable(self.number, why.clone()),
             })
             .collect()
@@ -119,36 +120,37 @@ impl Entry<'_> {
         }
     }
 
-    fn open(&self, session: &Session, page_number: i64) -> ReceivedEntry {
+    fn open(&self, session: &Session, page_number: i64, validate: bool) -> ReceivedEntry {
         if STANDARD.check(self.content.as_bytes()).is_err() {
             return self.unreadable(page_number, "content is not standard base64 with padding".into());
         }
         let text = session.open_base64(self.content, &Tolerances::NONE).and_then(fidelius::Opened::into_text);
         match text {
-            Ok(text) => self.judge(text, page_number),
+            Ok(text) => self.judge(text, page_number, validate),
             Err(error) => self.unreadable(page_number, error.to_string()),
         }
     }
 
-    fn judge(&self, text: String, page_number: i64) -> ReceivedEntry {
+    fn judge(&self, text: String, page_number: i64, validate: bool) -> ReceivedEntry {
         let checksum_ok = hex::encode(Md5::digest(text.as_bytes())) == self.checksum;
         let mut issues = Vec::new();
         if !checksum_ok {
             issues.push("checksum is not the MD5 of the text".to_owned());
         }
-        let hi_type = match document(&text) {
-            Ok(hi_type) => Some(hi_type.to_owned()),
-            Err(why) => {
-                issues.push(why);
-                None
+        let (hi_type, faults) = match document(&text) {
+            Ok((hi_type, bundle)) => {
+                (Some(hi_type.to_owned()), if validate { faults(&bundle) } else { Vec::new() })
             }
+            Err(why) => (None, vec![why]),
         };
+        let valid = faults.is_empty();
+        issues.extend(faults);
         ReceivedEntry {
             care_context_reference: self.care_context.to_owned(),
             page_number,
             decrypted: true,
             checksum_ok,
-            valid: hi_type.is_some(),
+            valid,
             hi_type,
             issues,
             bytes: text.len(),
@@ -158,8 +160,8 @@ impl Entry<'_> {
     }
 }
 
-/// The HI type of a document bundle, by the profile of its Composition.
-fn document(text: &str) -> Result<&'static str, String> {
+/// A document bundle and its HI type, by the profile of its Composition.
+fn document(text: &str) -> Result<(&'static str, Value), String> {
     const PROFILES: [(&str, &str); 8] = [
         ("PrescriptionRecord", "Prescription"),
         ("DiagnosticReportRecord", "DiagnosticReport"),
@@ -188,12 +190,25 @@ fn document(text: &str) -> Result<&'static str, String> {
     if known.next().is_some() {
         return Err("the Composition names more than one record profile".into());
     }
-    Ok(found.1)
+    Ok((found.1, bundle))
+}
+
+/// What the NRCeS profiles have against a document.
+fn faults(bundle: &Value) -> Vec<String> {
+    let issues = nrces::validate::validate(bundle, nrces::validate::Mode::Send);
+    issues
+        .iter()
+        .filter(|issue| issue.is_error())
+        .map(|issue| format!("{}: {}", issue.path, issue.rule))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::document;
+    fn document(text: &str) -> Result<&'static str, String> {
+        super::document(text).map(|(hi_type, _)| hi_type)
+    }
+
     use serde_json::json;
 
     fn bundle(profiles: &[&str]) -> String {

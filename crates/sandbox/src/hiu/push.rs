@@ -85,7 +85,7 @@ fn take(sandbox: &Sandbox, token: &str, headers: &HeaderMap, body: &Bytes) -> Re
         sandbox.change(|world| repeat(world, sandbox, &pushed));
         return Ok(());
     }
-    let entries = pushed.open(&expected.keys);
+    let entries = pushed.open(&expected.keys, sandbox.config().rules.validate_records);
     let broken = sandbox.change(|world| store(world, sandbox, &pushed, entries));
     for (rule, detail) in broken {
         sandbox.violation(rule, detail, PATH);

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -13,7 +14,7 @@ use crate::world::registry::{Bridge, Facility, Person, Service};
 
 pub(crate) fn routes() -> OpenApiRouter<Sandbox> {
     OpenApiRouter::new()
-        .routes(routes!(list_people))
+        .routes(routes!(list_people, add_people))
         .routes(routes!(get_person, put_person))
         .routes(routes!(list_bridges))
         .routes(routes!(put_bridge))
@@ -65,6 +66,14 @@ impl Sandbox {
     pub fn put_person(&self, person: Person) -> Person {
         self.change(|world| world.registry.people.insert(person.abha_address.to_lowercase(), person.clone()));
         person
+    }
+
+    /// Adds many people or replaces them; gives how many.
+    pub fn put_people(&self, people: impl IntoIterator<Item = Person>) -> usize {
+        self.change(|world| {
+            let people = people.into_iter().map(|person| (person.abha_address.to_lowercase(), person));
+            people.map(|(address, person)| world.registry.people.insert(address, person)).count()
+        })
     }
 
     /// All bridges.
@@ -134,6 +143,12 @@ impl Sandbox {
 #[utoipa::path(get, path = "/people", responses((status = 200, body = Items<Person>)))]
 async fn list_people(State(sandbox): State<Sandbox>) -> Json<Items<Person>> {
     Items::json(sandbox.people())
+}
+
+/// Adds many people or replaces them.
+#[utoipa::path(post, path = "/people", request_body = Vec<Person>, responses((status = 200, body = Object)))]
+async fn add_people(State(sandbox): State<Sandbox>, Given(people): Given<Vec<Person>>) -> Json<Value> {
+    Json(json!({"stored": sandbox.put_people(people)}))
 }
 
 /// One person.

@@ -115,9 +115,7 @@ impl Sandbox {
 
     /// Waits until effects of a kind add up to `count`, for at most `wait` of real time; gives the sum.
     pub async fn effects_of(&self, kind: EffectKind, key: Option<&str>, count: u32, wait: Duration) -> u32 {
-        let sum = |world: &World| {
-            world.ledger.effects(Some(kind), key).iter().map(|effect| effect.accepted).sum::<u32>()
-        };
+        let sum = |world: &World| world.ledger.accepted(kind, key);
         self.await_change(wait, |world| (sum(world) >= count).then_some(())).await;
         self.read(sum)
     }
@@ -198,9 +196,13 @@ async fn effects(
     let kind = query.kind.as_deref().map(str::parse::<EffectKind>).transpose();
     let kind = kind.map_err(|error| SteerError::bad(error.to_string()))?;
     let enough = |world: &World| {
-        let effects = world.ledger.effects(kind, query.key.as_deref());
-        let accepted: u32 = effects.iter().map(|effect| effect.accepted).sum();
-        query.at_least.is_none_or(|count| accepted >= count).then_some(())
+        let accepted = || match kind {
+            Some(kind) => world.ledger.accepted(kind, query.key.as_deref()),
+            None => {
+                world.ledger.effects(None, query.key.as_deref()).iter().map(|effect| effect.accepted).sum()
+            }
+        };
+        query.at_least.is_none_or(|count| accepted() >= count).then_some(())
     };
     let satisfied = sandbox.await_change(query.wait.unwrap_or_default().0, enough).await.is_some();
     Ok(Json(Awaited { items: sandbox.effects(kind, query.key.as_deref()), satisfied }))

@@ -39,25 +39,29 @@ pub enum EffectKind {
     OnShare,
 }
 
+impl EffectKind {
+    const ALL: [Self; 12] = [
+        Self::TokenRequest,
+        Self::Link,
+        Self::ContextNotify,
+        Self::Sms,
+        Self::OnDiscover,
+        Self::OnInit,
+        Self::OnConfirm,
+        Self::ConsentAck,
+        Self::OnRequest,
+        Self::Page,
+        Self::Notify,
+        Self::OnShare,
+    ];
+}
+
 impl std::str::FromStr for EffectKind {
     type Err = serde_json::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const ALL: [EffectKind; 12] = [
-            EffectKind::TokenRequest,
-            EffectKind::Link,
-            EffectKind::ContextNotify,
-            EffectKind::Sms,
-            EffectKind::OnDiscover,
-            EffectKind::OnInit,
-            EffectKind::OnConfirm,
-            EffectKind::ConsentAck,
-            EffectKind::OnRequest,
-            EffectKind::Page,
-            EffectKind::Notify,
-            EffectKind::OnShare,
-        ];
-        let named = ALL.into_iter().find(|kind| serde_json::to_value(kind).is_ok_and(|name| name == text));
+        let named =
+            Self::ALL.into_iter().find(|kind| serde_json::to_value(kind).is_ok_and(|name| name == text));
         named.ok_or_else(|| serde::de::Error::custom(format!("no effect is called {text:?}")))
     }
 }
@@ -117,6 +121,7 @@ pub(crate) enum Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     effects: BTreeMap<(EffectKind, String), Effect>,
+    accepted: BTreeMap<EffectKind, u32>,
     violations: Vec<Violation>,
     count: u64,
 }
@@ -141,7 +146,10 @@ impl Ledger {
         });
         effect.last = now;
         match outcome {
-            Outcome::Accepted => effect.accepted += 1,
+            Outcome::Accepted => {
+                effect.accepted += 1;
+                *self.accepted.entry(kind).or_default() += 1;
+            }
             Outcome::Repeat => effect.repeats += 1,
             Outcome::Refused => effect.refused += 1,
         }
@@ -157,14 +165,29 @@ impl Ledger {
 
     /// Effects of a kind (or all) whose key is `key` or begins with `key|`.
     pub(crate) fn effects(&self, kind: Option<EffectKind>, key: Option<&str>) -> Vec<Effect> {
-        let fits = |effect: &&Effect| {
-            kind.is_none_or(|kind| effect.kind == kind)
-                && key.is_none_or(|key| {
-                    effect.key == key
-                        || effect.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('|'))
-                })
-        };
-        self.effects.values().filter(fits).cloned().collect()
+        match kind {
+            Some(kind) => self.matching(kind, key).cloned().collect(),
+            None => EffectKind::ALL.iter().flat_map(|kind| self.matching(*kind, key)).cloned().collect(),
+        }
+    }
+
+    fn matching<'a>(&'a self, kind: EffectKind, key: Option<&'a str>) -> impl Iterator<Item = &'a Effect> {
+        let from = (kind, key.unwrap_or_default().to_owned());
+        let here =
+            self.effects.range(from..).take_while(move |((of, _), _)| *of == kind).map(|(_, effect)| effect);
+        let begins = here.take_while(move |effect| key.is_none_or(|key| effect.key.starts_with(key)));
+        begins.filter(move |effect| {
+            let rest = key.and_then(|key| effect.key.strip_prefix(key)).unwrap_or_default();
+            rest.is_empty() || rest.starts_with('|') || key.is_none()
+        })
+    }
+
+    /// How often effects of a kind were accepted, in sum; keys as in [`Ledger::effects`].
+    pub(crate) fn accepted(&self, kind: EffectKind, key: Option<&str>) -> u32 {
+        match key {
+            None => self.accepted.get(&kind).copied().unwrap_or_default(),
+            Some(_) => self.matching(kind, key).map(|effect| effect.accepted).sum(),
+        }
     }
 
     pub(crate) fn violations(&self) -> &[Violation] {

@@ -82,7 +82,10 @@ struct Sent {
 pub(crate) struct Links {
     tokens: HashMap<(String, String), TokenBook>,
     blocked: HashMap<String, Timestamp>,
-    linked: BTreeMap<(String, String), BTreeMap<String, LinkedContext>>,
+    /// By address in lower case, HIP and reference.
+    linked: HashMap<String, BTreeMap<String, BTreeMap<String, LinkedContext>>>,
+    /// Care contexts linked in all.
+    count: usize,
     sent: HashMap<String, Sent>,
 }
 
@@ -132,7 +135,7 @@ impl Links {
         address: &str,
         entries: &'a [Entry],
     ) -> Vec<(&'a str, &'a str)> {
-        let linked = self.linked.get(&(hip.to_owned(), address.to_lowercase()));
+        let linked = self.contexts(hip, address);
         let is_linked = |reference: &str, hi_type: &str| {
             linked
                 .and_then(|contexts| contexts.get(reference))
@@ -155,7 +158,9 @@ impl Links {
         by: LinkedBy,
         now: Timestamp,
     ) {
-        let contexts = self.linked.entry((hip.to_owned(), address.to_lowercase())).or_default();
+        let hips = self.linked.entry(address.to_lowercase()).or_default();
+        let contexts = hips.entry(hip.to_owned()).or_default();
+        let before = contexts.len();
         for entry in entries {
             for (reference, display) in &entry.care_contexts {
                 let context = contexts.entry(reference.clone()).or_insert_with(|| LinkedContext {
@@ -173,25 +178,23 @@ impl Links {
                 context.hi_types.insert(entry.hi_type.clone());
             }
         }
+        self.count += contexts.len() - before;
     }
 
     /// Everything linked to an address, by HIP and reference.
     pub(crate) fn of(&self, address: &str) -> impl Iterator<Item = &LinkedContext> {
-        let address = address.to_lowercase();
-        self.linked
-            .iter()
-            .filter(move |((_, who), _)| *who == address)
-            .flat_map(|(_, contexts)| contexts.values())
+        let hips = self.linked.get(&address.to_lowercase());
+        hips.into_iter().flat_map(BTreeMap::values).flat_map(BTreeMap::values)
     }
 
     /// One HIP's linked care contexts of an address.
     pub(crate) fn contexts(&self, hip: &str, address: &str) -> Option<&BTreeMap<String, LinkedContext>> {
-        self.linked.get(&(hip.to_owned(), address.to_lowercase()))
+        self.linked.get(&address.to_lowercase())?.get(hip)
     }
 
     /// Care contexts linked in all.
     pub(crate) fn count(&self) -> usize {
-        self.linked.values().map(BTreeMap::len).sum()
+        self.count
     }
 
     /// Notes that a notice with this key was accepted. Gives true if it is a second effect: the first one with
@@ -215,7 +218,7 @@ impl Links {
 
     /// Adds an accepted context notice to its care context.
     pub(crate) fn noticed(&mut self, hip: &str, address: &str, reference: &str, now: Timestamp) {
-        let contexts = self.linked.get_mut(&(hip.to_owned(), address.to_lowercase()));
+        let contexts = self.linked.get_mut(&address.to_lowercase()).and_then(|hips| hips.get_mut(hip));
         if let Some(context) = contexts.and_then(|contexts| contexts.get_mut(reference)) {
             context.notified_at.push(now);
         }

@@ -132,6 +132,8 @@ pub(crate) struct Registry {
     pub(crate) facilities: BTreeMap<String, Facility>,
     /// By access token.
     pub(crate) sessions: HashMap<String, Session>,
+    /// Calls of a client in a second: which second, and how many.
+    pub(crate) paces: HashMap<String, (i64, u32)>,
     /// Failures of sessions in a row, by client, and until when it is locked.
     pub(crate) failures: HashMap<String, (u32, Timestamp)>,
 }
@@ -182,6 +184,16 @@ impl Registry {
     /// The service, if it is active and `client` owns it.
     pub(crate) fn service_of(&self, client: &str, id: &str) -> Option<&Service> {
         self.services.get(id).filter(|service| service.active && service.bridge_id == client)
+    }
+
+    /// Counts a call of `client`; false if it is one too many in this second.
+    pub(crate) fn pace(&mut self, client: &str, limit: u32, now: Timestamp) -> bool {
+        let pace = self.paces.entry(client.to_owned()).or_default();
+        if pace.0 != now.as_second() {
+            *pace = (now.as_second(), 0);
+        }
+        pace.1 += 1;
+        pace.1 <= limit
     }
 
     /// Where callbacks to the service go.

@@ -137,3 +137,12 @@ async fn the_gateways_clock_can_be_wrong() {
     assert_eq!(said.code(), (400, "ABDM-2402".into()));
     assert_eq!(bridge.get("/api/hiecm/gateway/v3/certs", now_of(&sandbox).await).send().await.status, 200);
 }
+
+#[tokio::test]
+async fn a_slow_call_is_answered_all_the_same() {
+    let sandbox = sandbox().await;
+    let hip = Hip::of(&sandbox).await;
+    sandbox.state().set_faults(on_calls(Fault::always(CallFault::Slow).by(Duration::from_millis(20))));
+    hip.bridge.post(TOKEN, &token_body(), now_of(&sandbox).await).accepted().await;
+    assert!(hip.first("on-generate-token").await.body.get("linkToken").is_some());
+}

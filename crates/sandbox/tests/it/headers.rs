@@ -126,3 +126,18 @@ async fn a_missing_or_broken_body_is_refused() {
     let broken = bridge.post(TOKEN, &token_body(), now).raw("{\"abhaAddress\":").send().await;
     assert_eq!(broken.code(), (400, "ABDM-1006".into()));
 }
+
+#[tokio::test]
+async fn a_client_that_calls_too_often_gets_429_until_the_next_second() {
+    let config = SandboxConfig { calls_a_second: Some(3), ..SandboxConfig::default() };
+    let (sandbox, clock) = timed(config).await;
+    let bridge = Bridge::of(&sandbox).await;
+    let now = now_of(&sandbox).await;
+    let certs = "/api/hiecm/gateway/v3/certs";
+    for status in [200, 200, 200, 429] {
+        assert_eq!(bridge.get(certs, now).send().await.status, status);
+    }
+    assert_eq!(bridge.get(certs, now).send().await.code(), (429, "ABDM-2429".into()));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(bridge.get(certs, now).send().await.status, 200);
+}

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::bridge::{NOTIFY, ON_REQUEST, now_of};
 use crate::consents::{NOTIFIED, acknowledge, granted};
 use crate::hip::{Callback, Hip};
-use crate::{HIP, SOON, sandbox, sandbox_with, timed};
+use crate::{HIP, SOON, sandbox_with, timed};
 
 pub(crate) const REQUESTED: &str = "/api/v3/hip/health-information/request";
 
@@ -94,6 +94,16 @@ impl Asked {
     }
 }
 
+/// Records of these tests are documents in outline only.
+fn unvalidated() -> SandboxConfig {
+    let rules = Rules { validate_records: false, ..Rules::default() };
+    SandboxConfig { rules, ..SandboxConfig::default() }
+}
+
+async fn lenient() -> Handle {
+    sandbox_with(unvalidated()).await
+}
+
 fn document(profile: &str) -> String {
     let profile = format!("https://nrces.in/ndhm/fhir/r4/StructureDefinition/{profile}");
     json!({"resourceType": "Bundle", "type": "document", "entry": [
@@ -109,7 +119,7 @@ fn rules(sandbox: &Handle) -> Vec<String> {
 #[tokio::test]
 async fn records_are_asked_for_received_decrypted_checked_and_closed() {
     for form in [KeyForm::Raw, KeyForm::X509] {
-        let sandbox = sandbox().await;
+        let sandbox = lenient().await;
         let asked = asked(&sandbox, |records| records.key_form = form).await;
         let body = &asked.callback.body;
         assert_eq!(
@@ -142,7 +152,7 @@ async fn records_are_asked_for_received_decrypted_checked_and_closed() {
 
 #[tokio::test]
 async fn replies_and_pages_that_come_again_are_known_by_their_body_and_change_nothing() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let asked = asked(&sandbox, |_| {}).await;
     asked.acknowledge(&sandbox).await;
     let again = asked.hip.bridge.post(ON_REQUEST, &asked.on_request(), now_of(&sandbox).await).send().await;
@@ -167,7 +177,7 @@ async fn replies_and_pages_that_come_again_are_known_by_their_body_and_change_no
 
 #[tokio::test]
 async fn replies_that_are_wrong_are_refused() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let asked = asked(&sandbox, |_| {}).await;
     let other = Uuid::new_v4().to_string();
     let with = |pointer: &str, value: Value| {
@@ -195,7 +205,7 @@ async fn replies_that_are_wrong_are_refused() {
 
 #[tokio::test]
 async fn a_refusal_closes_the_transfer_with_its_code() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let asked = asked(&sandbox, |_| {}).await;
     let body = json!({"error": {"code": "ABDM-1061", "message": "Consent artefact expired"},
         "response": {"requestId": asked.callback.request_id()}});
@@ -211,7 +221,7 @@ async fn a_refusal_closes_the_transfer_with_its_code() {
 
 #[tokio::test]
 async fn pages_of_the_wrong_shape_or_address_are_refused() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let asked = asked(&sandbox, |_| {}).await;
     asked.acknowledge(&sandbox).await;
     let good = asked.page(1, 1, &[("v1", &document("OPConsultRecord"))]);
@@ -243,7 +253,7 @@ async fn pages_of_the_wrong_shape_or_address_are_refused() {
 
 #[tokio::test]
 async fn what_cannot_be_opened_or_is_no_record_is_said_entry_by_entry() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let asked = asked(&sandbox, |_| {}).await;
     asked.acknowledge(&sandbox).await;
     let good = document("OPConsultRecord");
@@ -267,7 +277,7 @@ async fn what_cannot_be_opened_or_is_no_record_is_said_entry_by_entry() {
 
 #[tokio::test]
 async fn records_beyond_the_consent_are_violations() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let hip = Hip::of(&sandbox).await;
     hip.link(&sandbox, "v1").await;
     let wanted = sandbox::ConsentWanted {
@@ -290,7 +300,7 @@ async fn records_beyond_the_consent_are_violations() {
 
 #[tokio::test]
 async fn a_record_pushed_after_an_acknowledged_revocation_is_a_violation() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let asked = asked(&sandbox, |_| {}).await;
     asked.acknowledge(&sandbox).await;
     let text = document("OPConsultRecord");
@@ -305,7 +315,7 @@ async fn a_record_pushed_after_an_acknowledged_revocation_is_a_violation() {
 
 #[tokio::test]
 async fn a_key_or_nonce_that_served_another_transfer_is_a_violation() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let first = asked(&sandbox, |_| {}).await;
     first.acknowledge(&sandbox).await;
     let page = first.page(1, 1, &[("v1", &document("OPConsultRecord"))]);
@@ -327,7 +337,7 @@ async fn a_key_or_nonce_that_served_another_transfer_is_a_violation() {
 
 #[tokio::test]
 async fn a_notify_that_is_not_true_is_noted() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let asked = asked(&sandbox, |_| {}).await;
     asked.acknowledge(&sandbox).await;
     asked.push(&asked.page(1, 2, &[("v1", &document("OPConsultRecord"))])).await;
@@ -340,7 +350,7 @@ async fn a_notify_that_is_not_true_is_noted() {
 
 #[tokio::test]
 async fn notifies_that_are_wrong_are_refused() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let asked = asked(&sandbox, |_| {}).await;
     asked.acknowledge(&sandbox).await;
     let with = |pointer: &str, value: Value| {
@@ -370,7 +380,7 @@ async fn notifies_that_are_wrong_are_refused() {
 
 #[tokio::test]
 async fn a_transfer_not_closed_in_20_minutes_is_overdue() {
-    let (sandbox, clock) = timed(SandboxConfig::default()).await;
+    let (sandbox, clock) = timed(unvalidated()).await;
     let asked = asked(&sandbox, |_| {}).await;
     asked.acknowledge(&sandbox).await;
     assert!(sandbox.state().is_idle(SOON).await);
@@ -382,7 +392,7 @@ async fn a_transfer_not_closed_in_20_minutes_is_overdue() {
 
 #[tokio::test]
 async fn a_tester_can_ask_for_what_a_hip_must_refuse() {
-    let sandbox = sandbox().await;
+    let sandbox = lenient().await;
     let hip = Hip::of(&sandbox).await;
     let consent = Uuid::new_v4().to_string();
     let wanted = RecordsWanted {
@@ -404,7 +414,7 @@ async fn a_tester_can_ask_for_what_a_hip_must_refuse() {
 #[tokio::test]
 async fn the_push_endpoint_fails_on_request() {
     let sandbox = sandbox_with(SandboxConfig {
-        rules: Rules { push_needs_token: false, ..Rules::default() },
+        rules: Rules { push_needs_token: false, ..unvalidated().rules },
         ..SandboxConfig::default()
     })
     .await;
@@ -426,4 +436,34 @@ async fn the_push_endpoint_fails_on_request() {
     assert!(crate::bridge::http().post(asked.url()).json(&page).send().await.is_err());
     assert!(sandbox.state().transfer(&asked.transaction, true).unwrap().pages.is_empty());
     assert_eq!(asked.push_as(&page, "").await.status(), 202, "without a token, as the rules allow here");
+}
+
+#[tokio::test]
+async fn records_are_held_to_the_profiles() {
+    let sandbox = crate::sandbox().await;
+    let asked = asked(&sandbox, |_| {}).await;
+    asked.acknowledge(&sandbox).await;
+    asked.push(&asked.page(1, 1, &[("v1", &document("OPConsultRecord"))])).await;
+    let transfer = sandbox.state().transfer(&asked.transaction, true).unwrap();
+    let entry = &transfer.entries[0];
+    assert!(entry.decrypted && entry.checksum_ok && !entry.valid, "{:?}", entry.issues);
+    assert_eq!(entry.hi_type.as_deref(), Some("OPConsultation"));
+    assert_eq!(rules(&sandbox), ["bad-record"]);
+}
+
+#[tokio::test]
+async fn a_transfer_whose_request_was_lost_is_overdue_and_nobodys_fault() {
+    let (sandbox, clock) = timed(unvalidated()).await;
+    let hip = Hip::of(&sandbox).await;
+    hip.link(&sandbox, "v1").await;
+    let consent = granted(&sandbox);
+    acknowledge(&hip, &sandbox, &hip.first(NOTIFIED).await).await;
+    let lost = Fault::always(sandbox::CallbackFault::Lost).on(REQUESTED);
+    sandbox.state().set_faults(Plan { callbacks: vec![lost], ..Plan::default() });
+    let transfer = sandbox.state().request_records(&RecordsWanted::under(&consent.consent_id)).unwrap();
+    assert!(sandbox.state().is_idle(SOON).await);
+    clock.advance(Duration::from_mins(20));
+    let transfer = sandbox.state().closed_transfer(&transfer.transaction_id, SOON).await.unwrap();
+    assert_eq!(transfer.state, TransferState::Overdue);
+    assert_eq!(rules(&sandbox), Vec::<String>::new());
 }
