@@ -1,6 +1,6 @@
 //! Value sets and code systems as they are asked.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::row::{Members, SetRow, SystemRow};
 
@@ -152,10 +152,5 @@ impl Codes {
         self.systems.iter().flat_map(|(system, known)| {
             known.displays.iter().map(move |(code, display)| (&**system, &**code, &**display))
         })
-    }
-
-    /// Systems with every code known.
-    pub(crate) fn complete_systems(&self) -> HashSet<&str> {
-        self.systems.iter().filter(|(_, s)| s.complete).map(|(url, _)| &**url).collect()
     }
 }

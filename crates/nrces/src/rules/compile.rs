@@ -137,9 +137,8 @@ fn parent(name: &str, kind: Kind, rows: &[Rc<Row>]) -> Option<&'static str> {
     match (name, kind, extensible) {
         ("Element" | "Resource", ..) => None,
         ("BackboneElement", ..) => Some("Element"),
-        ("DomainResource", ..) => Some("Resource"),
+        ("DomainResource", ..) | (_, Kind::Resource, false) => Some("Resource"),
         (_, Kind::Resource, true) => Some("DomainResource"),
-        (_, Kind::Resource, false) => Some("Resource"),
         (_, _, true) => Some("BackboneElement"),
         _ => Some("Element"),
     }

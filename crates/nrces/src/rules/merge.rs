@@ -127,17 +127,17 @@ impl Bases {
             over.card = full.card;
         }
         if full.types != base.types && full.types.is_some() {
-            over.types = full.types.clone();
+            over.types.clone_from(&full.types);
         }
         if full.bind != base.bind && full.bind.is_some() {
-            over.bind = full.bind.clone();
+            over.bind.clone_from(&full.bind);
         }
         over.invariants = full.invariants.iter().filter(|k| !base.invariants.contains(k)).cloned().collect();
         if full.fixed != base.fixed {
-            over.fixed = full.fixed.clone();
+            over.fixed.clone_from(&full.fixed);
         }
         if full.pattern != base.pattern {
-            over.pattern = full.pattern.clone();
+            over.pattern.clone_from(&full.pattern);
         }
         if full.limits != base.limits {
             over.limits = full.limits.clone();
@@ -145,7 +145,7 @@ impl Bases {
         let typed = Row { types: full.types.clone().or_else(|| base.types.clone()), ..base.clone() };
         over.children = self.differences(&self.below(&typed, at.root), full.elements(), at);
         if full.slices().next().is_some() {
-            over.slicing = full.slicing.clone();
+            over.slicing.clone_from(&full.slicing);
             let plain = full.unsliced();
             for slice in full.slices() {
                 over.children.extend(self.difference(&plain, slice, at));

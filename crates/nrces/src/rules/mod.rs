@@ -8,6 +8,8 @@
 mod build;
 mod codes;
 mod compile;
+mod element;
+mod matcher;
 mod merge;
 mod names;
 mod read;

@@ -48,7 +48,7 @@ pub(super) fn snapshot(structure: &Value) -> Result<Snapshot, RulesError> {
         }
         row.slice = *slice;
         (*last).clone_into(&mut row.name);
-        if matches!(row.name.as_str(), "extension" | "modifierExtension") {
+        if id.ends_with("xtension") || id.rsplit_once(':').is_some_and(|(of, _)| of.ends_with("xtension")) {
             // Said of the type Extension once and for all.
             row.invariants.retain(|k| k != "ext-1");
         }

@@ -21,11 +21,11 @@ impl Gathered {
         for (_, held) in same {
             match (held, &members) {
                 (Members::Codes(have), Members::Codes(new)) => {
-                    new.iter().for_each(|code| {
+                    for code in new {
                         if !have.contains(code) {
-                            have.push(code.clone())
+                            have.push(code.clone());
                         }
-                    });
+                    }
                     return;
                 }
                 (held, new) if *held == *new => return,

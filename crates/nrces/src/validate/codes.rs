@@ -6,15 +6,27 @@ use super::path::Path;
 use super::walk::Walk;
 use crate::rules::{Binding, Form, Member, Special, TypeUse};
 
+/// Every MIME type (BCP 13): told by its form.
+const MIME_TYPES: &str = "http://hl7.org/fhir/ValueSet/mimetypes";
 /// At most so many codes are listed in a message.
 const LISTED: usize = 12;
 
 impl<'a> Walk<'a> {
     /// A value whose codes come from a value set.
     pub(crate) fn bound(&mut self, binding: Binding, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
+        if self.rules.codes.set(binding.set).is_some_and(|set| &*set.url == MIME_TYPES) {
+            if value.as_str().is_some_and(|text| !mime_type(text)) {
+                self.error(
+                    path,
+                    "binding-required",
+                    "must be a MIME type, such as application/pdf or image/jpeg",
+                );
+            }
+            return;
+        }
         let answer = match ty.form {
             Form::Primitive(_) => value.as_str().map(|code| self.rules.codes.member(binding.set, None, code)),
-            Form::Object(_, Special::CodeableConcept) => self.concept(binding, value),
+            Form::Object(_, Special::CodeableConcept) => Some(self.concept(binding, value)),
             Form::Object(_, Special::Coding | Special::Quantity) => Some(self.member(binding, value)),
             _ => None,
         };
@@ -24,7 +36,7 @@ impl<'a> Walk<'a> {
         let what = format!("has no code of the value set {}", self.named(binding));
         if binding.required {
             self.error(path, "binding-required", what);
-        } else if self.said(ty, value) {
+        } else if said(ty, value) {
             self.warning(
                 path,
                 "binding-extensible",
@@ -33,25 +45,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether a code was given at all: text alone satisfies an extensible binding.
-    fn said(&self, ty: &TypeUse, value: &Value) -> bool {
-        match ty.form {
-            Form::Object(_, Special::CodeableConcept) => {
-                value.get("coding").and_then(Value::as_array).is_some_and(|c| !c.is_empty())
-            }
-            Form::Object(..) => value.get("code").is_some(),
-            _ => true,
-        }
-    }
-
     /// Whether any coding of a concept is in the set.
-    fn concept(&self, binding: Binding, value: &Value) -> Option<Member> {
+    fn concept(&self, binding: Binding, value: &Value) -> Member {
         let codings = value.get("coding").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let answers = || codings.iter().map(|coding| self.member(binding, coding));
         if answers().any(|a| a == Member::Yes) {
-            return Some(Member::Yes);
+            return Member::Yes;
         }
-        Some(if answers().any(|a| a == Member::Unknown) { Member::Unknown } else { Member::No })
+        if answers().any(|a| a == Member::Unknown) { Member::Unknown } else { Member::No }
     }
 
     fn member(&self, binding: Binding, coding: &Value) -> Member {
@@ -94,6 +95,25 @@ impl<'a> Walk<'a> {
             self.warning(&path.key("code"), "code-form", what);
         }
     }
+}
+
+/// Whether a code was given at all: text alone satisfies an extensible binding.
+fn said(ty: &TypeUse, value: &Value) -> bool {
+    match ty.form {
+        Form::Object(_, Special::CodeableConcept) => {
+            value.get("coding").and_then(Value::as_array).is_some_and(|c| !c.is_empty())
+        }
+        Form::Object(..) => value.get("code").is_some(),
+        _ => true,
+    }
+}
+
+/// `type/subtype`, parameters may follow.
+fn mime_type(text: &str) -> bool {
+    let word =
+        |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
+    let plain = text.split(';').next().unwrap_or_default().trim_end();
+    plain.split_once('/').is_some_and(|(kind, sub)| word(kind) && word(sub))
 }
 
 /// SNOMED CT identifiers: 6 to 18 digits, the last a Verhoeff check digit.

@@ -70,10 +70,11 @@ impl<'a> Document<'a> {
             return self.by_bare_id(reference);
         };
         let relative = parts.next().is_none();
-        if relative && let Some(base) = self.base(from) {
-            if let Some(at) = self.by_url.get(format!("{base}/{kind}/{id}").as_str()) {
-                return Resolved::To(*at);
-            }
+        if relative
+            && let Some(base) = self.base(from)
+            && let Some(at) = self.by_url.get(format!("{base}/{kind}/{id}").as_str())
+        {
+            return Resolved::To(*at);
         }
         match self.by_name.get(&(kind, id)) {
             Some(at) => Resolved::Loosely(*at),

@@ -15,6 +15,7 @@ mod primitive;
 mod record;
 mod references;
 mod run;
+mod showing;
 mod slices;
 mod walk;
 mod xhtml;

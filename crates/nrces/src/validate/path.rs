@@ -67,6 +67,12 @@ impl<'p> Path<'p> {
         self.up
     }
 
+    /// Whether this is a repetition of `section`.
+    pub(crate) fn is_section(&self) -> bool {
+        let indexed = matches!(self.step, Step::Index(_));
+        indexed && self.up.is_some_and(|up| matches!(up.step, Step::Name("section")))
+    }
+
     /// Whether this is `entry[n].resource` of some Bundle.
     pub(crate) fn is_entry_resource(&self) -> bool {
         let named = |path: &Path<'_>, name: &str| matches!(path.step, Step::Name(n) if n == name);

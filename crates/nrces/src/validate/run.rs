@@ -10,8 +10,8 @@ use super::bundle;
 use super::document::{Document, Place};
 use super::found::{Found, MAX_ISSUES};
 use super::path::Path;
-use super::record;
 use super::walk::{Demand, Walk};
+use super::{record, showing};
 use crate::issue::Issue;
 use crate::rules::{Rules, ShapeId};
 
@@ -136,11 +136,21 @@ impl<'a> Run<'a> {
         let root = format!("Bundle.entry[{at}].resource");
         let mut walk = self.walk(Some(Place { entry: at, contained: None }), resource);
         let mut shapes = Vec::new();
+        if self.options.strict {
+            showing::check(&mut walk, resource, &Path::root(&root));
+        }
         if entry.kind == "Composition" {
             match record::of_composition(resource) {
                 Some(kind) => {
                     let url = format!("{NRCES}{}", kind.profile());
-                    shapes.extend(self.rules.profile(&url).map(|p| p.shape));
+                    match self.rules.profile(&url) {
+                        Some(profile) => shapes.push(profile.shape),
+                        None => {
+                            let what =
+                                "is of a record type whose profile the package lacks; it was not checked";
+                            walk.warning(&Path::root(&root).key("type"), "profile-unknown", what);
+                        }
+                    }
                 }
                 None => {
                     let what = "must name exactly one of the eight record types, by its SNOMED CT code \

@@ -62,6 +62,10 @@ impl<'a> Walk<'a> {
         if slicing.closed {
             let what = format!("is none of those that the profile allows: {}", told(slicing));
             self.error(path, "slice-closed", what);
+        } else if self.strict && path.is_section() {
+            let what =
+                format!("is no section of this record type, and apps may not show it: {}", told(slicing));
+            self.warning(path, "section-unknown", what);
         }
     }
 

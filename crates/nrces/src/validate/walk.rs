@@ -4,6 +4,8 @@
 //! what it found; where it stands is known to [`Path`] on the stack. Recursion
 //! is bounded by [`MAX_DEPTH`], work by the size of the resource.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::document::{Document, Place};
@@ -82,7 +84,7 @@ impl<'a> Walk<'a> {
                     self.error(&path, "choice", what);
                 }
                 given |= bit;
-                self.property(element, ty, item, Companion::of(map, name), &path);
+                self.property(Slot { element, ty }, item, Companion(map, name), &path);
             } else {
                 self.companion(element, ty, item, &path);
             }
@@ -98,6 +100,16 @@ impl<'a> Walk<'a> {
     }
 
     fn unknown(&mut self, shape: &Shape, name: &str, path: &Path<'_>) {
+        let of_choice = |e: &&Arc<Element>| {
+            let rest = name.strip_prefix(&*e.name).filter(|_| e.choice);
+            rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+        };
+        if let Some(element) = shape.elements.iter().find(of_choice) {
+            let types: Vec<&str> = element.types.iter().map(|t| &*t.json).collect();
+            let what = format!("`{}[x]` is given here only as {}", element.name, types.join(" or "));
+            self.error(&path.key(name), "choice-type", what);
+            return;
+        }
         let near = shape.keys.iter().find(|key| key.name.eq_ignore_ascii_case(name));
         let mend = near.map_or_else(
             || "remove it, or put it in an extension".to_owned(),
@@ -144,8 +156,7 @@ impl<'a> Walk<'a> {
 
     fn property(
         &mut self,
-        element: &'a Element,
-        ty: &'a TypeUse,
+        Slot { element, ty }: Slot<'a>,
         value: &'a Value,
         companion: Companion<'a>,
         path: &Path<'_>,
@@ -243,7 +254,7 @@ impl<'a> Walk<'a> {
             Primitive::Xhtml => match xhtml::check(text) {
                 Err(xhtml::Fault::Form(what)) => self.error(path, "txt-1", format!("the narrative {what}")),
                 Err(xhtml::Fault::Blank) => {
-                    self.error(path, "txt-2", "the narrative has nothing to read: write some text")
+                    self.error(path, "txt-2", "the narrative has nothing to read: write some text");
                 }
                 Ok(()) => {}
             },
@@ -279,10 +290,10 @@ impl<'a> Walk<'a> {
         if let Some(pattern) = rare.pattern.as_ref().filter(|pattern| !contains(value, pattern)) {
             self.error(path, "pattern", format!("must hold {pattern}"));
         }
-        if let Some(most) = rare.max_length {
-            if value.as_str().is_some_and(|s| s.chars().count() as u64 > most) {
-                self.error(path, "max-length", format!("must have at most {most} characters"));
-            }
+        if let Some(most) = rare.max_length
+            && value.as_str().is_some_and(|s| s.chars().count() as u64 > most)
+        {
+            self.error(path, "max-length", format!("must have at most {most} characters"));
         }
         let number = value.as_f64();
         if let Some(least) = rare.min_value.filter(|least| number.is_some_and(|n| n < *least)) {
@@ -297,6 +308,9 @@ impl<'a> Walk<'a> {
     fn inline(&mut self, value: &'a Value, path: &Path<'_>) {
         if self.place.is_none() {
             // Entries are walked one by one, against what each has to meet.
+            if !value.is_object() {
+                self.error(path, "type", "must be an object: a resource");
+            }
             return;
         }
         let Some(shape) = self.resource_shape(value, path) else { return };
@@ -344,19 +358,22 @@ fn find<'s>(shape: &'s Shape, name: &str) -> Option<(&'s Key, &'s Element, &'s T
     Some((key, element, element.types.get(usize::from(key.ty))?))
 }
 
-/// The `_name` array beside an array of primitives.
+/// What a JSON name stands for: an element in one of its types.
 #[derive(Clone, Copy)]
-struct Companion<'a>(Option<&'a Map<String, Value>>, &'a str);
+struct Slot<'a> {
+    element: &'a Element,
+    ty: &'a TypeUse,
+}
 
-impl<'a> Companion<'a> {
-    fn of(map: &'a Map<String, Value>, name: &'a str) -> Self {
-        Self(Some(map), name)
-    }
+/// Where the `_name` beside an array of primitives is found.
+#[derive(Clone, Copy)]
+struct Companion<'a>(&'a Map<String, Value>, &'a str);
 
+impl Companion<'_> {
     /// Whether the companion says something at `at`.
     fn has(self, at: usize) -> bool {
-        let Some(value) = self.0.and_then(|map| map.get(&format!("_{}", self.1))) else { return false };
-        value.get(at).is_some_and(Value::is_object)
+        let value = self.0.get(&format!("_{}", self.1));
+        value.and_then(|value| value.get(at)).is_some_and(Value::is_object)
     }
 }
 

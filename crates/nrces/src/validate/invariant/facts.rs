@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use crate::validate::document::{Document, Resolved};
+
 /// The UCUM system.
 pub(super) const UCUM: &str = "http://unitsofmeasure.org";
 
@@ -11,12 +13,24 @@ pub(super) const UCUM: &str = "http://unitsofmeasure.org";
 pub(crate) struct Facts<'a> {
     pub value: &'a Value,
     pub root: &'a Value,
+    /// The document and the entry that the value is of.
+    pub document: &'a Document<'a>,
+    pub entry: Option<usize>,
 }
 
 impl<'a> Facts<'a> {
     /// Whether an element is there, if only by its extensions.
     pub(super) fn has(&self, name: &str) -> bool {
         has(self.value, name)
+    }
+
+    /// The type of the entry that a Reference leads to.
+    pub(super) fn target_type(&self, reference: &Value) -> Option<&'a str> {
+        let reference = reference.get("reference").and_then(Value::as_str)?;
+        match self.document.resolve(reference, self.entry?) {
+            Resolved::To(at) | Resolved::Loosely(at) => Some(self.document.entries.get(at)?.kind),
+            Resolved::Nowhere => None,
+        }
     }
 
     /// Whether a choice is there in any type.

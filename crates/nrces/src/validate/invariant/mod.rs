@@ -49,11 +49,16 @@ pub(crate) fn is_checked(key: &str) -> bool {
 pub(super) fn check<'a>(walk: &mut Walk<'a>, at: u16, value: &'a Value, path: &Path<'_>) {
     let Some(invariant) = walk.rules.invariants().get(usize::from(at)) else { return };
     let Some(native) = invariant.native else { return };
-    // Best practice only: a reader of plain findings is not troubled with it.
-    if native.key == "dom-6" && !walk.strict {
+    // Best practice only, and for contained resources not even that.
+    if native.key == "dom-6" && (!walk.strict || !std::ptr::eq(value, walk.root)) {
         return;
     }
-    if (native.check)(&Facts { value, root: walk.root }) {
+    if (native.check)(&Facts {
+        value,
+        root: walk.root,
+        document: walk.document,
+        entry: walk.place.map(|p| p.entry),
+    }) {
         return;
     }
     if invariant.warning {
@@ -67,4 +72,30 @@ pub(super) fn check<'a>(walk: &mut Walk<'a>, at: u16, value: &'a Value, path: &P
 pub(super) fn is_resource_type(rules: &Rules, kind: &str) -> bool {
     let set = rules.codes.index("http://hl7.org/fhir/ValueSet/resource-types");
     set.is_some_and(|set| rules.codes.member(set, None, kind) == Member::Yes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ELSEWHERE, is_checked, native};
+
+    /// Keys that the tables name and that are left out on purpose, with the
+    /// reason beside each. There are none.
+    const LEFT_OUT: &[&str] = &[];
+
+    #[test]
+    fn every_invariant_of_the_tables_is_checked() {
+        let tables =
+            [include_str!("../../../rules/base.rules"), include_str!("../../../rules/nrces.rules")].concat();
+        let keys: Vec<&str> = tables
+            .lines()
+            .filter_map(|line| line.strip_prefix("invariant "))
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        assert!(keys.len() > 70, "{}", keys.len());
+        let missing: Vec<&&str> = keys.iter().filter(|k| !is_checked(k) && !LEFT_OUT.contains(k)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        for key in ELSEWHERE {
+            assert!(native(key).is_none(), "{key} is checked twice");
+        }
+    }
 }

@@ -59,7 +59,7 @@ pub(super) const ALL: &[Native] = &[
         |f| !f.has("detail") || !f.has("reference"),
         "an activity has `detail` or `reference`, not both",
     ),
-    native("ctm-1", |_| true, "only a practitioner acts on behalf of another"),
+    native("ctm-1", ctm_1, "only a practitioner acts on behalf of another"),
     native("dom-2", dom_2, "a contained resource must not contain others: put them beside it"),
     native("dom-3", dom_3, "a contained resource is referred to from nowhere: refer to it or remove it"),
     native("dom-4", dom_4, "a contained resource has no `meta.versionId` or `meta.lastUpdated`: remove them"),
@@ -140,6 +140,14 @@ fn con_4(f: &Facts<'_>) -> bool {
 
 fn con_5(f: &Facts<'_>) -> bool {
     !coded(f.value.get("verificationStatus"), CONDITION_VERIFICATION, ERRONEOUS) || !f.has("clinicalStatus")
+}
+
+fn ctm_1(f: &Facts<'_>) -> bool {
+    if !f.has("onBehalfOf") {
+        return true;
+    }
+    let member = f.value.get("member").and_then(|m| f.target_type(m));
+    member.is_none_or(|kind| kind == "Practitioner")
 }
 
 fn dom_2(f: &Facts<'_>) -> bool {

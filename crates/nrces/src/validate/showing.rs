@@ -1,0 +1,54 @@
+//! What is valid but will not show, or not be found: told in strict mode.
+
+use serde_json::Value;
+
+use super::path::Path;
+use super::record;
+use super::walk::Walk;
+use crate::HiType;
+
+/// Looks at one entry's resource.
+pub(crate) fn check(walk: &mut Walk<'_>, resource: &Value, path: &Path<'_>) {
+    if resource.pointer("/meta/profile/0").is_none() {
+        let what =
+            "claims no profile: name the NRCeS profile that it meets, by which readers choose how to show it";
+        walk.warning(&path.key("meta").key("profile"), "profile-missing", what);
+    }
+    if resource.get("resourceType").and_then(Value::as_str) == Some("Composition") {
+        title(walk, resource, path);
+        let sections =
+            resource.get("section").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let list = path.key("section");
+        for (at, section) in sections.iter().enumerate() {
+            self::section(walk, section, &list.index(at));
+        }
+    }
+}
+
+/// A title that is the name of another record type misleads whoever reads it.
+fn title(walk: &mut Walk<'_>, composition: &Value, path: &Path<'_>) {
+    let Some(title) = composition.get("title").and_then(Value::as_str) else { return };
+    let letters = |text: &str| -> String {
+        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(64).collect()
+    };
+    let named = HiType::ALL
+        .into_iter()
+        .find(|kind| letters(kind.title()) == letters(title) || letters(kind.as_str()) == letters(title));
+    let kind = record::of_composition(composition);
+    if let (Some(named), Some(kind)) = (named, kind)
+        && named != kind
+    {
+        let what = format!("is the title of another record type; this one is a {}", kind.title());
+        walk.warning(&path.key("title"), "title-type", what);
+    }
+}
+
+fn section(walk: &mut Walk<'_>, section: &Value, path: &Path<'_>) {
+    if section.pointer("/text/div").is_none() {
+        let what = "has no narrative: apps that cannot read its entries show nothing";
+        walk.warning(&path.key("text"), "section-narrative", what);
+    }
+    if section.get("title").is_none() {
+        walk.warning(&path.key("title"), "section-title", "has no title: apps show it without a heading");
+    }
+}
