@@ -1,10 +1,16 @@
 //! The binary from outside, and the bridge from inside, against the local ABDM.
 
 #[cfg(test)]
+mod callback_shapes;
+#[cfg(test)]
+mod callbacks;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
 mod fidelius;
+#[cfg(test)]
+mod steps;
 #[cfg(test)]
 mod world;

@@ -44,7 +44,8 @@ impl World {
         Self::with(database, SandboxConfig::default(), "").await
     }
 
-    /// The same with a sandbox of this configuration and more lines in the bridge's.
+    /// The same with a sandbox of this configuration and more lines in the bridge's: keys of `[gateway]` first, then
+    /// whole tables, and `server.KEY` anywhere.
     pub async fn with(database: TestDatabase, sandbox: SandboxConfig, more: &str) -> Self {
         let clock = ManualClock::at("2026-01-20T06:00:00Z".parse().unwrap());
         let shared: SharedClock = Arc::new(clock.clone());
@@ -182,11 +183,13 @@ async fn boot(
 
 pub fn config(folder: &TempDir, gateway: &str, more: &str) -> Config {
     let path = folder.path().join("kadi.toml");
+    let (server, more): (Vec<_>, Vec<_>) = more.lines().partition(|line| line.starts_with("server."));
+    let (server, more) = (server.join("\n"), more.join("\n"));
     let text = format!(
         r#"
-[server]
-public = "127.0.0.1:0"
-private = "127.0.0.1:0"
+server.public = "127.0.0.1:0"
+server.private = "127.0.0.1:0"
+{server}
 [gateway]
 environment = "custom"
 base_url = "{gateway}"
