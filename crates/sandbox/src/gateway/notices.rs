@@ -128,10 +128,7 @@ pub(crate) fn sms(call: &Call<'_>) -> Result<Answer, Refusal> {
     let key = format!("{hip}|{ten}");
     let twice = call.sandbox.change(|world| book_sms(world, call, &key));
     if twice {
-        call.note(
-            "second-sms",
-            "an SMS to the same mobile while the first may still be answered, or after it succeeded",
-        );
+        call.note("second-sms", "an SMS to the same mobile while the first may still be answered");
     }
     let mut callback = Callback::result(&hip, SMS_CALLBACK, outcome(call, None));
     callback.notice = Some(format!("sms|{key}"));
@@ -140,7 +137,8 @@ pub(crate) fn sms(call: &Call<'_>) -> Result<Answer, Refusal> {
 
 fn book_sms(world: &mut World, call: &Call<'_>, key: &str) -> bool {
     let now: Timestamp = call.now;
-    let twice = world.links.send(&format!("sms|{key}"), "", call.sandbox.timing(), now);
+    // Two patients may share a mobile: only an unanswered first one makes the second too many.
+    let twice = world.links.send(&format!("sms|{key}"), &call.request_id, call.sandbox.timing(), now);
     world.links.sent_result(&format!("sms|{key}"), true, false);
     world.ledger.book(EffectKind::Sms, key, Outcome::Accepted, now);
     twice

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox::{EffectKind, Rules, SandboxConfig};
+use sandbox::{CallbackFault, EffectKind, Fault, Plan, Rules, SandboxConfig};
 use serde_json::{Value, json};
 
 use crate::bridge::{LINK, NOTICE, SMS, Said, TOKEN, entry, link_body, now_of, token_body};
@@ -298,7 +298,7 @@ async fn context_notifies_that_are_wrong_are_refused() {
 }
 
 #[tokio::test]
-async fn an_sms_is_accepted_once_and_a_second_one_soon_after_is_noted() {
+async fn an_sms_is_accepted_and_a_second_one_before_the_first_is_answered_is_noted() {
     let sandbox = sandbox().await;
     let hip = Hip::of(&sandbox).await;
     let body = |mobile: &str, id: &str| json!({"notification": {"phoneNo": mobile, "hip": {"id": id, "name": "Kadi Demo Hospital"}}});
@@ -319,10 +319,15 @@ async fn an_sms_is_accepted_once_and_a_second_one_soon_after_is_noted() {
         json!({"acknowledgement": {"status": "SUCCESS"}, "response": {"requestId": id}})
     );
     assert!(!rules_of(&sandbox, SMS).contains(&"second-sms".to_owned()));
+    assert!(sandbox.state().is_idle(SOON).await);
+    let lost = Fault::always(CallbackFault::Lost);
+    sandbox.state().set_faults(Plan { callbacks: vec![lost], ..Plan::default() });
+    hip.bridge.post(SMS, &body("9876543210", HIP), now).accepted().await;
+    assert!(!rules_of(&sandbox, SMS).contains(&"second-sms".to_owned()), "another patient's, perhaps");
     hip.bridge.post(SMS, &body("919876543210", HIP), now).accepted().await;
     assert!(
         rules_of(&sandbox, SMS).contains(&"second-sms".to_owned()),
         "the same mobile in its other spelling"
     );
-    assert_eq!(sandbox.state().effects(Some(EffectKind::Sms), None)[0].accepted, 2);
+    assert_eq!(sandbox.state().effects(Some(EffectKind::Sms), None)[0].accepted, 3);
 }
