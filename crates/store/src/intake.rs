@@ -146,7 +146,8 @@ impl IntakeWriter {
 
 /// Logs why callbacks could not be stored; each caller is told too.
 fn told(error: StoreError, callbacks: usize) -> Arc<StoreError> {
-    tracing::error!(callbacks, error = %error, "callbacks could not be stored");
+    let cause = std::error::Error::source(&error).map(tracing::field::display);
+    tracing::error!(callbacks, error = %error, cause, "callbacks could not be stored");
     Arc::new(error)
 }
 

@@ -18,7 +18,8 @@ pub const POSTGRES: &str = "KADI_TEST_POSTGRES_URL";
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// A database of a test's own, gone with it.
+/// A database of a test's own. A file is gone with it; one on the test server goes with the server, because dropping
+/// it takes longer than most tests.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
