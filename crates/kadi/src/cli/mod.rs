@@ -1,11 +1,14 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error.
 
 mod config;
+mod demo;
 mod fidelius;
 mod key;
 mod openapi;
 mod output;
+mod sandbox;
 mod serve;
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,7 +54,9 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
+    Sandbox(sandbox::SandboxArgs),
     Key(key::KeyArgs),
     Config(config::ConfigArgs),
     Fidelius(fidelius::FideliusArgs),
@@ -64,6 +69,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(serve::ServeArgs) => serve::run(&cli.common),
+        Command::Demo(args) => demo::run(&cli.common, &args),
+        Command::Sandbox(args) => sandbox::run(&cli.common, args),
         Command::Key(args) => key::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, &args),
         Command::Fidelius(args) => fidelius::run(args),

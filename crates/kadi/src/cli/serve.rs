@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use abdm::clock::SystemClock;
 use anyhow::Context as _;
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Common;
+use super::signals::Signals;
 use crate::{bridge, logging};
 
 /// Run the bridge between the hospital and ABDM
@@ -33,22 +33,4 @@ pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
         }
         Ok(ExitCode::SUCCESS)
     })
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }
