@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::core::Sandbox;
@@ -13,6 +14,9 @@ use crate::faults::{CallbackFault, Fault};
 use crate::judge::patterns::written;
 use crate::world::journal::{Direction, Record, Verdict};
 use crate::world::{Asked, Subject, World};
+
+/// How long, in real time, a call waits for its early callback to be answered.
+const EARLY: Duration = Duration::from_secs(2);
 
 /// A callback that is to be sent.
 #[derive(Debug, Clone)]
@@ -44,11 +48,22 @@ impl Callback {
 }
 
 /// One delivery: the same on every repeat but for the time.
-struct Delivery<'a> {
-    callback: &'a Callback,
+struct Delivery {
+    callback: Callback,
     request_id: String,
     token: String,
     attempt: u32,
+}
+
+impl Delivery {
+    fn new(sandbox: &Sandbox, callback: &Callback) -> Self {
+        Self {
+            request_id: callback.request_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string()),
+            token: sandbox.keys().callback_token(sandbox.now(), sandbox.timing().token_age),
+            callback: callback.clone(),
+            attempt: 0,
+        }
+    }
 }
 
 /// The answer to a delivery.
@@ -74,25 +89,31 @@ impl Sandbox {
     pub(crate) fn queue_with(&self, callback: Callback, fault: Option<Fault<CallbackFault>>) {
         let sandbox = self.clone();
         let busy = Busy::new(self);
-        tokio::spawn(async move { run(&sandbox, callback, fault, busy).await });
+        let due = self.sleep(self.timing().callback_delay + extra(self, fault.as_ref()));
+        tokio::spawn(async move {
+            due.await;
+            run(&sandbox, callback, fault.map(|fault| fault.fault), busy).await;
+        });
     }
 
-    /// Sends a callback now and waits for its answer; for `early` ones.
+    /// Sends a callback now and waits until it is answered, but not for long; for `early` ones.
     pub(crate) async fn send_early(&self, callback: Callback) {
-        let busy = Busy::new(self);
-        let mut callback = callback;
-        let accepted = deliver(self, &callback, &busy, false).await;
-        callback.request_id = None;
-        if !accepted {
-            self.queue_with(callback, None);
-        }
+        let (sandbox, busy) = (self.clone(), Busy::new(self));
+        let (answered, first) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut delivery = Delivery::new(&sandbox, &callback);
+            let accepted = attempt(&sandbox, &mut delivery).await;
+            let _ = answered.send(());
+            if !accepted {
+                repeat(&sandbox, &mut delivery, &busy).await;
+            }
+        });
+        let _ = tokio::time::timeout(EARLY, first).await;
     }
 }
 
-async fn run(sandbox: &Sandbox, callback: Callback, fault: Option<Fault<CallbackFault>>, busy: Busy) {
+async fn run(sandbox: &Sandbox, callback: Callback, kind: Option<CallbackFault>, busy: Busy) {
     let mut callback = callback;
-    sandbox.sleep(sandbox.timing().callback_delay + extra(sandbox, fault.as_ref())).await;
-    let kind = fault.as_ref().map(|fault| fault.fault);
     if kind == Some(CallbackFault::Lost) {
         lose(sandbox, &callback);
     } else {
@@ -138,44 +159,37 @@ fn lose(sandbox: &Sandbox, callback: &Callback) {
     sandbox.change(|world| world.journal.add(record));
 }
 
-/// One delivery with its late repeats, all under one `REQUEST-ID` and token. Gives whether it was accepted.
-async fn deliver(sandbox: &Sandbox, callback: &Callback, busy: &Busy, twice: bool) -> bool {
-    let now = sandbox.now();
-    let mut delivery = Delivery {
-        callback,
-        request_id: callback.request_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string()),
-        token: sandbox.keys().callback_token(now, sandbox.timing().token_age),
-        attempt: 0,
-    };
-    for repeat in 0..=sandbox.timing().refused_repeats {
-        if repeat > 0 {
-            far(sandbox, busy, sandbox.timing().refused_repeat).await;
-            if sandbox.ended().is_cancelled() {
-                return false;
-            }
-        }
-        delivery.attempt += 1;
-        let accepted = attempt(sandbox, &delivery).await;
-        if twice && repeat == 0 {
-            delivery.attempt += 1;
-            attempt(sandbox, &delivery).await;
-        }
-        if accepted {
-            return true;
+/// One delivery with its late repeats, all under one `REQUEST-ID` and token.
+async fn deliver(sandbox: &Sandbox, callback: &Callback, busy: &Busy, twice: bool) {
+    let mut delivery = Delivery::new(sandbox, callback);
+    let accepted = attempt(sandbox, &mut delivery).await;
+    let again = twice && attempt(sandbox, &mut delivery).await;
+    if !accepted && !again {
+        repeat(sandbox, &mut delivery, busy).await;
+    }
+}
+
+/// Delivers again what was refused, late and as often as configured.
+async fn repeat(sandbox: &Sandbox, delivery: &mut Delivery, busy: &Busy) {
+    for _ in 0..sandbox.timing().refused_repeats {
+        far(sandbox, busy, sandbox.timing().refused_repeat).await;
+        if sandbox.ended().is_cancelled() || attempt(sandbox, delivery).await {
+            return;
         }
     }
-    false
 }
 
 /// Waits for a repeat; the callback does not count as pending meanwhile.
 async fn far(sandbox: &Sandbox, busy: &Busy, wait: Duration) {
+    let waiting = sandbox.sleep(wait);
     let _resting = busy.rest();
-    sandbox.sleep(wait).await;
+    waiting.await;
 }
 
 /// Sends once, notes what was asked before and what was answered after.
-async fn attempt(sandbox: &Sandbox, delivery: &Delivery<'_>) -> bool {
-    let callback = delivery.callback;
+async fn attempt(sandbox: &Sandbox, delivery: &mut Delivery) -> bool {
+    delivery.attempt += 1;
+    let callback = &delivery.callback;
     let now = sandbox.now();
     let url = sandbox.change(|world| {
         note_asked(world, callback, &delivery.request_id, now);
@@ -234,7 +248,7 @@ fn note_taken(world: &mut World, callback: &Callback, now: Timestamp) {
     }
 }
 
-fn headers(sandbox: &Sandbox, delivery: &Delivery<'_>) -> HeaderMap {
+fn headers(sandbox: &Sandbox, delivery: &Delivery) -> HeaderMap {
     let trace = Uuid::new_v4().simple().to_string();
     let span = trace.get(..16).unwrap_or_default().to_owned();
     let now = sandbox.now();

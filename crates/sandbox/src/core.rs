@@ -130,14 +130,17 @@ impl Sandbox {
         now.saturating_add(self.faults().skew()).unwrap_or(now)
     }
 
-    /// Waits on the injected clock, or until the sandbox ends.
-    pub(crate) async fn sleep(&self, wait: Duration) {
-        if wait.is_zero() {
-            return;
-        }
-        tokio::select! {
-            () = self.shared.clock.sleep(wait) => {}
-            () = self.shared.ended.cancelled() => {}
+    /// Waits on the injected clock, or until the sandbox ends. The wait begins with the call and not with the first
+    /// poll, so that a clock moved in between is not missed.
+    pub(crate) fn sleep(&self, wait: Duration) -> impl Future<Output = ()> + Send + 'static {
+        let waiting = (!wait.is_zero()).then(|| self.shared.clock.sleep(wait));
+        let ended = self.shared.ended.clone();
+        async move {
+            let Some(waiting) = waiting else { return };
+            tokio::select! {
+                () = waiting => {}
+                () = ended.cancelled() => {}
+            }
         }
     }
 

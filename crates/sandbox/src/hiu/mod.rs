@@ -214,9 +214,9 @@ impl Sandbox {
             }
         });
         let wait = Duration::try_from(until.duration_since(self.now())).unwrap_or_default();
-        let (sandbox, id) = (self.clone(), id.to_owned());
+        let (sandbox, id, waiting) = (self.clone(), id.to_owned(), self.sleep(wait));
         tokio::spawn(async move {
-            sandbox.sleep(wait).await;
+            waiting.await;
             sandbox.cut_off(&id);
         });
     }
@@ -274,9 +274,9 @@ pub(crate) fn send_request(sandbox: &Sandbox, id: &str) {
         Subject::Request { transaction_id: id.to_owned() },
         body,
     ));
-    let (sandbox, id) = (sandbox.clone(), id.to_owned());
+    let (sandbox, id, waiting) = (sandbox.clone(), id.to_owned(), sandbox.sleep(sandbox.timing().transfer));
     tokio::spawn(async move {
-        sandbox.sleep(sandbox.timing().transfer).await;
+        waiting.await;
         if !sandbox.ended().is_cancelled() {
             overdue(&sandbox, &id);
         }

@@ -71,9 +71,9 @@ impl Sandbox {
     }
 
     fn give_up_later(&self, id: String) {
-        let sandbox = self.clone();
+        let (sandbox, waiting) = (self.clone(), self.sleep(self.timing().share));
         tokio::spawn(async move {
-            sandbox.sleep(sandbox.timing().share).await;
+            waiting.await;
             sandbox.change(|world| {
                 if let Some(share) = world.shares.get_mut(&id).filter(|share| share.state == ShareState::Sent)
                 {

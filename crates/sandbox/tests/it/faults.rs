@@ -146,3 +146,16 @@ async fn a_slow_call_is_answered_all_the_same() {
     hip.bridge.post(TOKEN, &token_body(), now_of(&sandbox).await).accepted().await;
     assert!(hip.first("on-generate-token").await.body.get("linkToken").is_some());
 }
+
+#[tokio::test]
+async fn an_early_callback_that_is_refused_does_not_hold_its_call_and_comes_again() {
+    let (sandbox, clock) = timed(SandboxConfig::default()).await;
+    let hip = Hip::of(&sandbox).await;
+    sandbox.state().set_faults(on_callbacks(Fault::always(CallbackFault::Early)));
+    hip.answer_with(&[404]);
+    hip.bridge.post(TOKEN, &token_body(), now_of(&sandbox).await).accepted().await;
+    assert!(sandbox.state().is_idle(SOON).await);
+    clock.advance(Duration::from_secs(964));
+    let (first, second) = (hip.nth("on-generate-token", 1).await, hip.nth("on-generate-token", 2).await);
+    assert_eq!(first.request_id(), second.request_id());
+}

@@ -17,6 +17,8 @@ mod linking;
 #[cfg(test)]
 mod links;
 #[cfg(test)]
+mod odd;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod sessions;
