@@ -23,9 +23,6 @@ use crate::config::Config;
 use crate::flows::Rules;
 use crate::{http, workers};
 
-/// How long after an acceptance a callback is overdue.
-const CALLBACK_OVERDUE: Duration = abdm::error::OVERDUE_AFTER;
-
 /// What every part of a running bridge holds on to.
 pub struct Bridge {
     /// What is remembered.
@@ -179,7 +176,7 @@ fn rules(config: &Config) -> Rules {
             window: config.gateway.token_window,
         },
         backoff: Backoff { first: config.retry.first, max: config.retry.max },
-        callback_overdue: CALLBACK_OVERDUE,
+        callback_overdue: config.gateway.callback_overdue,
         per_page: per_page.unwrap_or(NonZeroUsize::MIN),
         deadline: config.transfer.deadline,
         allow_insecure: config.gateway.allow_insecure,

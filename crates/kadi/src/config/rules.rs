@@ -91,6 +91,9 @@ fn check(config: &mut Config, layers: &mut Layers) {
             "at least one claim must be required, or any integrator's token would pass for ABDM's",
         );
     }
+    if config.gateway.callback_overdue < config.gateway.token_window {
+        layers.complain("gateway.callback_overdue", "must not be shorter than gateway.token_window");
+    }
     if config.retry.max < config.retry.first {
         layers.complain("retry.max", "must not be shorter than retry.first");
     }

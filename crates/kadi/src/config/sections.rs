@@ -101,6 +101,9 @@ pub struct Gateway {
     pub token_requests_per_day: u32,
     #[serde(deserialize_with = "units::duration")]
     pub token_window: Duration,
+    /// At least `token_window`.
+    #[serde(deserialize_with = "units::duration")]
+    pub callback_overdue: Duration,
 }
 
 impl Gateway {

@@ -58,6 +58,7 @@ fn without_file_and_environment_the_documented_defaults_hold() {
     assert_eq!(config.gateway.callback_late, Duration::from_hours(1));
     assert_eq!(config.gateway.token_requests_per_day, 3);
     assert_eq!(config.gateway.token_window, Duration::from_mins(7));
+    assert_eq!(config.gateway.callback_overdue, abdm::error::OVERDUE_AFTER);
     assert_eq!(config.retry.first, Duration::from_secs(1));
     assert_eq!(config.retry.max, Duration::from_mins(5));
     assert_eq!(config.linking.otp_attempts, 3);
@@ -191,10 +192,12 @@ fn a_mistake_in_the_environment_is_told_by_the_variables_name() {
         .variable("KADI_GATEWAY__RATE", "fast")
         .variable("KADI_GATEWAY__TIMOUT", "3s")
         .variable("KADI_RETRY__MAX", "1ms")
+        .variable("KADI_GATEWAY__CALLBACK_OVERDUE", "6m")
         .problems("");
     assert_eq!(
         problems,
         [
+            "KADI_GATEWAY__CALLBACK_OVERDUE: gateway.callback_overdue: must not be shorter than gateway.token_window",
             "KADI_GATEWAY__RATE: gateway.rate: expected a whole number",
             "KADI_GATEWAY__TIMOUT: gateway.timout is no key of the configuration; did you mean gateway.timeout?",
             "KADI_RETRY__MAX: retry.max: must not be shorter than retry.first",
