@@ -1,15 +1,14 @@
 //! Consent notices: stored with their whole life, acknowledged for every status.
 //!
 //! A notice is idempotent by its content: an artefact that has ended stays ended, one that is stored is never
-//! overwritten by a notice without detail. The acknowledgement repeats the same body ids each time, and ABDM drops
+//! overwritten by a notice without detail. A grant without detail is remembered too; nothing is sent on it until the
+//! detail has come. The acknowledgement repeats the same body ids each time, and ABDM drops
 //! what it has.
 
 use abdm::id::{ConsentId, FacilityId, ServiceId};
 use abdm::path::Operation;
 use abdm::wire;
-use abdm::wire::ResponseTo;
 use abdm::wire::consent::{ConsentNotify, ConsentOnNotify};
-use abdm::wire::error::hip;
 use domain::consent::{Artefact, ConsentStatus, Named};
 use domain::event::EventType;
 use domain::facility::Facility;
@@ -25,10 +24,6 @@ pub(super) async fn on_notify(tx: &mut Tx, facility: &Facility, received: &Recei
     let known = tx.lock_consent(&facility.id, &notice.consent_id).await?;
     let detail = notice.detail()?;
     let status = to_domain(notice.status);
-    if known.is_none() && detail.is_none() && status == ConsentStatus::Granted {
-        // A grant that does not say what it grants can't be kept, and must not be called known.
-        return refuse(tx, received, response).await;
-    }
     let after = known.as_ref().map_or(status, |known| known.status.after(status));
     let changed = known.as_ref().is_none_or(|known| known.status != after || known.artefact.is_none());
     if changed {
@@ -102,14 +97,6 @@ fn merge(
     let artefact = known.artefact.clone().or_else(|| body.cloned());
     let ended_at = known.ended_at.or_else(|| status.has_ended().then_some(now));
     StoredConsent { status, artefact, ended_at, ..known }
-}
-
-async fn refuse(tx: &mut Tx, received: &Received, response: ResponseTo) -> Result<()> {
-    let error = hip::invalid_body();
-    super::note_refusal(tx, received, &error, "The consent notice grants nothing: consentDetail is missing.")
-        .await?;
-    let body = ConsentOnNotify::refused(error, response);
-    super::reply(tx, received, Operation::ConsentOnNotify, Answer::No, serde_json::to_vec(&body)?).await
 }
 
 async fn announce(tx: &mut Tx, facility: &Facility, id: &ConsentId, status: ConsentStatus) -> Result<()> {

@@ -79,10 +79,16 @@ pub async fn plan(ctx: &Ctx<'_>, tx: &mut Tx, facility: &Facility, patient: &Pat
     }
 }
 
-/// A visit changed, or the HMIS asks to try again: a refused visit waits once more. Then [`plan`].
+/// A visit changed, or the HMIS asks to try again: a refused visit, or a refused type of a linked one, waits once more.
+/// Then [`plan`].
 pub async fn ask_again(ctx: &Ctx<'_>, tx: &mut Tx, facility: &Facility, context: &CareContext) -> Result<()> {
-    if matches!(context.link.state, LinkState::Failed | LinkState::Waiting) {
-        let link = context.link.clone().wait(None, None);
+    let link = context.link.clone();
+    let link = match link.state {
+        LinkState::Failed | LinkState::Waiting => link.wait(None, None),
+        LinkState::Linked => link.stay(None, Some(tx.now())),
+        LinkState::Unlinked | LinkState::Linking => link,
+    };
+    if link != context.link {
         tx.put_link(&facility.id, &context.patient, &context.reference, &link).await?;
     }
     plan(ctx, tx, facility, &context.patient).await
@@ -107,9 +113,7 @@ async fn candidates(tx: &mut Tx, facility: &Facility, patient: &Patient) -> Resu
             if link != context.link {
                 tx.put_link(&facility.id, &context.patient, &context.reference, &link).await?;
             }
-        } else if context.link.state == LinkState::Linked
-            || context.link.due_at.is_none_or(|due_at| due_at <= now)
-        {
+        } else if context.link.due_at.is_none_or(|due_at| due_at <= now) {
             candidates.push(Candidate { context, types });
         }
     }
@@ -197,8 +201,7 @@ pub(super) async fn on_sent(
     let call: LinkCall = serde_json::from_slice(&sending.body)?;
     let Err(failure) = outcome else {
         if tx.finish_sending(sending.lease, true).await? {
-            let overdue_at = now + ctx.rules.callback_overdue;
-            tx.move_exchange(sending.exchange, ExchangeState::Waiting, Some(overdue_at), None).await?;
+            await_callback(ctx, tx, sending.exchange).await?;
             for context in tx.care_contexts_of_call(&facility.id, &sending.id.to_string()).await? {
                 if let Ok(link) = context.link.clone().ask() {
                     tx.put_link(&facility.id, &context.patient, &context.reference, &link).await?;
@@ -228,6 +231,19 @@ pub(super) async fn on_sent(
             }
         }
     }
+    Ok(())
+}
+
+/// The call was accepted. One that was made again for want of an answer stays overdue until it has one, so that
+/// people are told of it once.
+async fn await_callback(ctx: &Ctx<'_>, tx: &mut Tx, exchange: uuid::Uuid) -> Result<()> {
+    let overdue_at = tx.now() + ctx.rules.callback_overdue;
+    let before = tx.exchange(exchange).await?.filter(|exchange| exchange.state == ExchangeState::Overdue);
+    let (state, error) = match before {
+        Some(overdue) => (ExchangeState::Overdue, overdue.error),
+        None => (ExchangeState::Waiting, None),
+    };
+    tx.move_exchange(exchange, state, Some(overdue_at), error.as_ref()).await?;
     Ok(())
 }
 
@@ -322,19 +338,19 @@ async fn refuse(
     (failure, error): (&Failure, &Problem),
 ) -> Result<()> {
     let now = tx.now();
-    let link = match failure.retry {
-        Retry::TokenInvalid => Ok(context.link.clone().wait(Some(error.clone()), None)),
-        Retry::Never | Retry::AlreadyDone => context.link.clone().fail(error.clone()),
-        _ => {
-            let due_at = outcome::due_at(ctx, failure, 1, now).max(now + ctx.rules.backoff.max);
-            Ok(context
-                .link
-                .clone()
-                .wait(Some(Problem { until: Some(due_at), ..error.clone() }), Some(due_at)))
-        }
+    let due_at = match failure.retry {
+        Retry::TokenInvalid | Retry::Never | Retry::AlreadyDone => None,
+        _ => Some(outcome::due_at(ctx, failure, 1, now).max(now + ctx.rules.backoff.max)),
     };
-    // A visit that is linked already stays so, whatever became of its new type.
-    let Some(link) = link.ok().filter(|_| context.link.state != LinkState::Linked) else { return Ok(()) };
+    let error = Problem { until: due_at.or(error.until), ..error.clone() };
+    let refused = matches!(failure.retry, Retry::Never | Retry::AlreadyDone);
+    let link = context.link.clone();
+    let link = match link.state {
+        // What is linked already stays so, whatever became of its new type.
+        LinkState::Linked => link.stay(Some(error), due_at.or((!refused).then_some(now))),
+        _ if refused => link.fail(error).unwrap_or_else(|_| context.link.clone()),
+        _ => link.wait(Some(error), due_at),
+    };
     tx.put_link(&facility.id, &context.patient, &context.reference, &link).await?;
     if link.state == LinkState::Failed {
         tx.audit(&facility.id, "ABDM", "care context refused", context.reference.as_str()).await?;
@@ -362,9 +378,12 @@ async fn fail_waiting_of(
     error: &Problem,
 ) -> Result<()> {
     for Candidate { context, .. } in candidates {
-        let Ok(link) = context.link.clone().fail(error.clone()) else { continue };
+        let link = context.link.clone();
+        let link = link.fail(error.clone()).unwrap_or_else(|_| context.link.clone().stay(Some(error.clone()), None));
         tx.put_link(&facility.id, &context.patient, &context.reference, &link).await?;
-        raise(tx, facility, EventType::CareContextFailed, &context, LinkState::Failed).await?;
+        if link.state == LinkState::Failed {
+            raise(tx, facility, EventType::CareContextFailed, &context, LinkState::Failed).await?;
+        }
     }
     Ok(())
 }
