@@ -12,11 +12,15 @@ const CLOSE: &str = "</div>";
 pub(crate) struct Row<'a> {
     title: Cow<'a, str>,
     facts: Vec<(&'static str, Cow<'a, str>)>,
+    /// What it consists of: the results of a report or a panel.
+    pub children: Vec<Row<'a>>,
+    /// The heading above their names.
+    pub children_are: &'static str,
 }
 
 impl<'a> Row<'a> {
     pub fn new(title: impl Into<Cow<'a, str>>) -> Self {
-        Self { title: title.into(), facts: Vec::with_capacity(6) }
+        Self { title: title.into(), facts: Vec::with_capacity(6), children: Vec::new(), children_are: "Test" }
     }
 
     /// Adds a fact, if there is one.
@@ -42,8 +46,14 @@ impl<'a> Row<'a> {
     pub fn div(&self) -> String {
         let mut out = String::with_capacity(160);
         out.push_str(OPEN);
+        self.block(&mut out);
+        out.push_str(CLOSE);
+        out
+    }
+
+    fn block(&self, out: &mut String) {
         out.push_str("<p><b>");
-        escape(&self.title, &mut out);
+        escape(&self.title, out);
         out.push_str("</b></p>");
         if !self.facts.is_empty() {
             out.push_str("<ul>");
@@ -51,32 +61,43 @@ impl<'a> Row<'a> {
                 out.push_str("<li>");
                 out.push_str(label);
                 out.push_str(": ");
-                escape(value, &mut out);
+                escape(value, out);
                 out.push_str("</li>");
             }
             out.push_str("</ul>");
         }
-        out.push_str(CLOSE);
-        out
+        if !self.children.is_empty() {
+            table_body(self.children_are, &self.children, out);
+        }
+    }
+
+    fn labels(&self, labels: &mut Vec<&'static str>) {
+        for (label, _) in &self.facts {
+            if !labels.contains(label) {
+                labels.push(label);
+            }
+        }
+        self.children.iter().for_each(|child| child.labels(labels));
     }
 }
 
-/// A section's narrative: a heading for each group of rows, and a table of them.
+/// A section's narrative: a table of rows, and a block for each row that
+/// consists of others.
 pub(crate) fn table(heading: &str, rows: &[Row<'_>]) -> String {
     let mut out = String::with_capacity(200 + rows.len() * 120);
     out.push_str(OPEN);
-    table_body(heading, rows, &mut out);
+    if rows.iter().any(|row| !row.children.is_empty()) {
+        rows.iter().for_each(|row| row.block(&mut out));
+    } else {
+        table_body(heading, rows, &mut out);
+    }
     out.push_str(CLOSE);
     out
 }
 
 fn table_body(heading: &str, rows: &[Row<'_>], out: &mut String) {
     let mut labels: Vec<&'static str> = Vec::with_capacity(8);
-    for (label, _) in rows.iter().flat_map(|row| &row.facts) {
-        if !labels.contains(label) {
-            labels.push(label);
-        }
-    }
+    rows.iter().for_each(|row| row.labels(&mut labels));
     if labels.is_empty() {
         return list(rows, out);
     }
@@ -116,6 +137,7 @@ fn cells(row: &Row<'_>, labels: &[&'static str], out: &mut String) {
         }
     }
     out.push_str("</td></tr>");
+    row.children.iter().for_each(|child| cells(child, labels, out));
 }
 
 /// Plain words as a narrative, line by line.

@@ -84,6 +84,7 @@ pub(crate) struct Doc<'a> {
     pub entries: Vec<Entry<'a>>,
     pub issues: Vec<Issue>,
     pub local_codes: Vec<LocalCode>,
+    pub signature: Option<Map<'a>>,
     ids: Uuid,
     made: u32,
 }
@@ -106,6 +107,7 @@ impl<'a> Doc<'a> {
             entries: Vec::with_capacity(16),
             issues: Vec::new(),
             local_codes: Vec::new(),
+            signature: None,
             ids,
             made: 0,
         }
@@ -182,7 +184,8 @@ impl<'a> Doc<'a> {
             )
             .with("type", "document")
             .with("timestamp", stamp)
-            .with("entry", entries);
+            .with("entry", entries)
+            .with_some("signature", self.signature);
         (bundle, origins)
     }
 }

@@ -85,7 +85,6 @@ fn says_no_dosage(input: &Medication) -> bool {
     input.dosage.get().is_none()
         && input.timing == crate::input::Timing::default()
         && input.dose.is_none()
-        && input.as_needed.is_none()
 }
 
 fn dispense<'a>(doc: &mut Doc<'a>, input: &'a Medication, place: &Place<'_>) -> Map<'a> {

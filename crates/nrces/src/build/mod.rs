@@ -6,16 +6,23 @@
 
 mod clinical;
 mod consultation;
+mod diagnostics;
+mod discharge;
 mod doc;
 mod document;
 mod dosage;
+mod immunization;
+mod invoice;
 mod medication;
+mod money;
 mod observation;
 mod origin;
 mod people;
 mod prescription;
 mod sections;
+mod signature;
 mod values;
+mod wellness;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,7 +32,7 @@ pub use doc::LocalCode;
 
 use crate::context::Context;
 use crate::hi_type::HiType;
-use crate::input::{self, Record, Source};
+use crate::input::{self, Record, Source, Text};
 use crate::issue::Issue;
 use crate::pointer::Place;
 use crate::time::Moment;
@@ -72,8 +79,13 @@ pub fn build_slice(hi_type: HiType, data: &[u8], context: &Context) -> Result<Bu
 fn dispatch(hi_type: HiType, data: Source<'_>, context: &Context) -> Result<Built, Vec<Issue>> {
     match hi_type {
         HiType::Prescription => run(hi_type, data, context, prescription::prescription),
+        HiType::DiagnosticReport => run(hi_type, data, context, diagnostics::diagnostic_report),
         HiType::OPConsultation => run(hi_type, data, context, consultation::op_consultation),
-        _ => Err(vec![Issue::error("", "input.hi-type", "This record type cannot be built yet.")]),
+        HiType::DischargeSummary => run(hi_type, data, context, discharge::discharge_summary),
+        HiType::ImmunizationRecord => run(hi_type, data, context, immunization::immunization_record),
+        HiType::HealthDocumentRecord => run(hi_type, data, context, wellness::health_document),
+        HiType::WellnessRecord => run(hi_type, data, context, wellness::wellness_record),
+        HiType::Invoice => run(hi_type, data, context, invoice::invoice),
     }
 }
 
@@ -98,10 +110,10 @@ fn run<T: Record + DeserializeOwned + Serialize>(
     conclude(doc)
 }
 
-fn assemble<'a, T>(doc: &mut Doc<'a>, record: &'a T, body: fn(&mut Doc<'a>, &'a T) -> Sections<'a>) {
+fn assemble<'a, T: Record>(doc: &mut Doc<'a>, record: &'a T, body: fn(&mut Doc<'a>, &'a T) -> Sections<'a>) {
     bundle_type(doc);
     let composition = doc.open("Composition", doc.hi_type.profile());
-    date(doc);
+    date(doc, &record.dates());
     people::patient(doc);
     people::organisation(doc);
     people::practitioners(doc);
@@ -109,6 +121,7 @@ fn assemble<'a, T>(doc: &mut Doc<'a>, record: &'a T, body: fn(&mut Doc<'a>, &'a 
     if sections.is_empty() && !doc.issues.iter().any(Issue::is_error) {
         doc.missing(&Place::ROOT, "Any clinical content");
     }
+    doc.signature = signature::signature(doc);
     sections::compose(doc, composition, sections);
 }
 
@@ -123,16 +136,27 @@ fn bundle_type(doc: &mut Doc<'_>) {
     }
 }
 
-/// When the record was written: its own date, else the visit's. No clock is
-/// asked, so that the same record stays the same.
-fn date(doc: &mut Doc<'_>) {
+/// When the record was written: its own date, else the visit's, else the latest
+/// of what it tells. No clock is asked, so that the same record stays the same.
+fn date(doc: &mut Doc<'_>, told: &[&Text]) {
     let (written, visit) = (doc.head.authored_on, doc.head.visit_date);
     let place = Place::ROOT.key("authoredOn");
     let own = doc.moment(written, &place).or_else(|| doc.moment(visit, &Place::ROOT.key("visitDate")));
     let of_visit = || doc.context.visit.as_ref().and_then(|v| Moment::parse(&v.date));
-    match own.or_else(of_visit) {
-        Some(moment) => doc.date = moment,
-        None if written.get().is_some() || visit.get().is_some() => {}
+    if let Some(moment) = own.or_else(of_visit) {
+        doc.date = moment;
+        return;
+    }
+    if written.get().is_some() || visit.get().is_some() {
+        return;
+    }
+    let moments = told.iter().filter_map(|text| Moment::parse(text.get()?));
+    match moments.max_by_key(Moment::timestamp) {
+        Some(moment) => {
+            doc.date = moment;
+            let message = "The record does not say when it was written; the latest date in it was taken.";
+            doc.warn(&place, "input.date-taken", message);
+        }
         None => doc.missing(&place, "When the record was written"),
     }
 }

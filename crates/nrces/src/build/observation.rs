@@ -180,7 +180,8 @@ fn nested<'a>(
     draft.put("referenceRange", ranges);
     draft.put("hasMember", members.iter().map(|m| m.reference.to()).collect::<Vec<_>>());
     draft.put("component", components);
-    let row = row(input, &found, notes, &members);
+    let mut row = row(input, &found, notes);
+    row.children = members.into_iter().map(|made| made.row).collect();
     Some(Made { reference: doc.add(draft, &row, place), row })
 }
 
@@ -365,12 +366,7 @@ fn range_words(range: &ReferenceRange) -> Option<Cow<'_, str>> {
     }
 }
 
-fn row<'a>(
-    input: &'a Observation,
-    found: &Found<'a>,
-    notes: Vec<Option<Cow<'a, str>>>,
-    members: &[Made<'a>],
-) -> Row<'a> {
+fn row<'a>(input: &'a Observation, found: &Found<'a>, notes: Vec<Option<Cow<'a, str>>>) -> Row<'a> {
     let parts = component_words(&input.components);
     let mut row = Row::new(input.observation.words().unwrap_or("Observation"));
     row.fact("Result", found.words().or(parts.map(Cow::Owned)));
@@ -386,10 +382,6 @@ fn row<'a>(
     row.fact("Site", input.body_site.words());
     for note in notes.into_iter().flatten() {
         row.fact("Note", Some(note));
-    }
-    if !members.is_empty() {
-        let list: Vec<String> = members.iter().map(|m| m.row.line()).collect();
-        row.fact("Results", Some(list.join("; ")));
     }
     row
 }

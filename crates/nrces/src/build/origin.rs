@@ -9,8 +9,15 @@ use crate::validate::{Mode, validate};
 /// Validates a built document; locations become pointers into the input.
 pub(super) fn validate_built(bundle: &Value, origins: &[Origin]) -> Vec<Issue> {
     let mut issues = validate(bundle, Mode::Send);
+    issues.retain(|issue| !is_price_without_code(issue));
     issues.iter_mut().for_each(|issue| retell(issue, origins));
     issues
+}
+
+/// NRCeS has price codes for CGST and SGST but none for IGST or a surcharge; a
+/// binding that is extensible allows another code just then.
+fn is_price_without_code(issue: &Issue) -> bool {
+    issue.rule == "binding-extensible" && issue.path.contains(".priceComponent[")
 }
 
 /// Puts a pointer to what was read in place of a location in the document. Where
@@ -48,7 +55,9 @@ fn field(kind: &str, element: &str) -> Option<&'static str> {
             ("birthDate", "birthDate"),
             ("telecom", "mobile"),
         ],
-        "Practitioner" => &[("identifier", "practitionerId"), ("name", "name"), ("qualification", "qualification")],
+        "Practitioner" => {
+            &[("identifier", "practitionerId"), ("name", "name"), ("qualification", "qualification")]
+        }
         "Organization" => &[("identifier", "facilityId"), ("name", "facilityName")],
         "Condition" => &[
             ("code", "complaint"),
@@ -78,9 +87,13 @@ fn field(kind: &str, element: &str) -> Option<&'static str> {
         "AllergyIntolerance" => &[("code", "substance"), ("reaction", "reactions")],
         "FamilyMemberHistory" => &[("relationship", "relationship"), ("condition", "observation")],
         "ServiceRequest" => &[("code", "details"), ("reasonCode", "reason"), ("occurrenceDateTime", "date")],
-        "Procedure" => &[("code", "procedureName"), ("reasonCode", "procedureReason"), ("outcome", "outcome")],
+        "Procedure" => {
+            &[("code", "procedureName"), ("reasonCode", "procedureReason"), ("outcome", "outcome")]
+        }
         "Appointment" => &[("start", "appointmentTime"), ("end", "endTime"), ("serviceType", "serviceType")],
-        "DocumentReference" | "Binary" => &[("content", "data"), ("data", "data"), ("contentType", "contentType")],
+        "DocumentReference" | "Binary" => {
+            &[("content", "data"), ("data", "data"), ("contentType", "contentType")]
+        }
         "DiagnosticReport" => &[
             ("code", "serviceName"),
             ("category", "serviceCategory"),
@@ -95,7 +108,9 @@ fn field(kind: &str, element: &str) -> Option<&'static str> {
             ("protocolApplied", "doseNumber"),
             ("lotNumber", "lotNumber"),
         ],
-        "Composition" => &[("date", "authoredOn"), ("title", "title"), ("status", "status"), ("encounter", "encounter")],
+        "Composition" => {
+            &[("date", "authoredOn"), ("title", "title"), ("status", "status"), ("encounter", "encounter")]
+        }
         _ => &[],
     };
     fields.iter().find(|(name, _)| *name == element).map(|(_, field)| *field)

@@ -75,6 +75,24 @@ impl<'a> Doc<'a> {
         Some(map)
     }
 
+    /// The same where the profile takes one code at most: the first that it takes.
+    pub fn concept_of_one(
+        &mut self,
+        concept: &'a Concept,
+        systems: Systems,
+        place: &Place<'_>,
+    ) -> Option<Map<'a>> {
+        let words = concept.words()?;
+        let mut first = None;
+        for code in concept.codes() {
+            first = first.or(self.coding(code, concept, systems, place));
+        }
+        let mut map = Map::with_capacity(2);
+        map.put_one("coding", first);
+        map.put("text", words);
+        Some(map)
+    }
+
     fn coding(
         &mut self,
         code: Code<'a>,

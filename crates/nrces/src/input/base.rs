@@ -312,13 +312,33 @@ pub trait FromText: Sized {
     fn from_text(text: &str) -> Self;
 }
 
-/// A type that is read from its object form or from plain text.
-pub(super) trait TextOrObject: FromText {
-    /// Reads the object form.
+/// A type that is read from an object.
+pub(super) trait FromObject: Sized {
+    /// Reads the object.
     fn from_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 }
 
-pub(super) fn read_text_or_object<'de, D: Deserializer<'de>, T: TextOrObject>(
+/// Reads an object and nothing else; serde would take a list of its fields too.
+pub(super) fn read_object<'de, D: Deserializer<'de>, T: FromObject>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_any(ObjectVisitor(PhantomData))
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: FromObject> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::from_object(MapAccessDeserializer::new(map))
+    }
+}
+
+/// Reads `T` from its object form or from plain text.
+pub(super) fn read_text_or_object<'de, D: Deserializer<'de>, T: FromObject + FromText>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     deserializer.deserialize_any(Either(PhantomData))
@@ -326,7 +346,7 @@ pub(super) fn read_text_or_object<'de, D: Deserializer<'de>, T: TextOrObject>(
 
 struct Either<T>(PhantomData<T>);
 
-impl<'de, T: TextOrObject> Visitor<'de> for Either<T> {
+impl<'de, T: FromObject + FromText> Visitor<'de> for Either<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -363,11 +383,11 @@ pub(super) fn or_text(schema: &mut Schema) {
     schema.insert("type".to_owned(), serde_json::json!(["object", "string", "number", "null"]));
 }
 
-/// The traits of a type written as text or as an object. The type derives
-/// serde's traits with `remote = "Self"`, which makes them functions of its own.
-macro_rules! text_or_object {
-    ($name:ident) => {
-        impl $crate::input::base::TextOrObject for $name {
+/// Serde's traits of an input type, read by a function of this module. The type
+/// derives them with `remote = "Self"`, which makes them functions of its own.
+macro_rules! read_by {
+    ($read:ident: $($name:ident),* $(,)?) => { $(
+        impl $crate::input::base::FromObject for $name {
             fn from_object<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 Self::deserialize(deserializer)
             }
@@ -375,7 +395,7 @@ macro_rules! text_or_object {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::input::base::read_text_or_object(deserializer)
+                $crate::input::base::$read(deserializer)
             }
         }
 
@@ -384,6 +404,6 @@ macro_rules! text_or_object {
                 Self::serialize(self, serializer)
             }
         }
-    };
+    )* };
 }
-pub(super) use text_or_object;
+pub(super) use read_by;

@@ -4,8 +4,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::base::{Decimal, FromText, List, Text, or_text, text_or_object};
+use super::base::{Decimal, FromText, List, Text, or_text, read_by};
 use super::concept::{Concept, DateRange, Quantity};
+
+read_by!(read_text_or_object: Condition, ReferenceRange, Allergy, Reaction, ServiceRequest, Activity);
+read_by!(read_object: Observation, Component, FamilyHistory, Procedure, FollowUp, CarePlan);
 
 /// A complaint, a diagnosis or an illness of the past.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,8 +34,6 @@ pub struct Condition {
     pub note: Text,
 }
 
-text_or_object!(Condition);
-
 impl FromText for Condition {
     fn from_text(text: &str) -> Self {
         Self { complaint: Concept::from_text(text), ..Self::default() }
@@ -41,7 +42,7 @@ impl FromText for Condition {
 
 /// Something observed or measured: a vital sign, a finding, a test result.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["observation"]))]
 pub struct Observation {
     /// What was observed.
@@ -96,8 +97,6 @@ pub struct ReferenceRange {
     pub applies_to: Concept,
 }
 
-text_or_object!(ReferenceRange);
-
 impl FromText for ReferenceRange {
     fn from_text(text: &str) -> Self {
         Self { text: text.into(), ..Self::default() }
@@ -106,7 +105,7 @@ impl FromText for ReferenceRange {
 
 /// One part of an observation.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["observation"]))]
 pub struct Component {
     /// What was observed.
@@ -153,8 +152,6 @@ pub struct Allergy {
     pub note: Text,
 }
 
-text_or_object!(Allergy);
-
 impl FromText for Allergy {
     fn from_text(text: &str) -> Self {
         Self { substance: Concept::from_text(text), ..Self::default() }
@@ -174,8 +171,6 @@ pub struct Reaction {
     pub date: Text,
 }
 
-text_or_object!(Reaction);
-
 impl FromText for Reaction {
     fn from_text(text: &str) -> Self {
         Self { manifestation: Concept::from_text(text), ..Self::default() }
@@ -184,7 +179,7 @@ impl FromText for Reaction {
 
 /// An illness in the family.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["relationship", "observation"]))]
 pub struct FamilyHistory {
     /// Who: `Father`, `Maternal aunt`.
@@ -231,8 +226,6 @@ pub struct ServiceRequest {
     pub note: Text,
 }
 
-text_or_object!(ServiceRequest);
-
 impl FromText for ServiceRequest {
     fn from_text(text: &str) -> Self {
         Self { details: Concept::from_text(text), ..Self::default() }
@@ -241,7 +234,7 @@ impl FromText for ServiceRequest {
 
 /// A procedure done or planned.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["procedureName"]))]
 pub struct Procedure {
     /// What was done.
@@ -272,7 +265,7 @@ pub struct Procedure {
 
 /// A follow-up appointment.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["appointmentTime"]))]
 pub struct FollowUp {
     /// What for: `OP Consultation`.
@@ -296,7 +289,7 @@ pub struct FollowUp {
 
 /// A plan of care.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct CarePlan {
     /// `proposal`, `plan`, `order`, `option`; `plan` if absent.
     pub intent: Text,
@@ -334,8 +327,6 @@ pub struct Activity {
     /// When.
     pub date: Text,
 }
-
-text_or_object!(Activity);
 
 impl FromText for Activity {
     fn from_text(text: &str) -> Self {

@@ -3,11 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::base::{Decimal, FromText, List, Text, or_text, text_or_object};
+use super::base::{Decimal, FromText, List, Text, or_text, read_by};
+
+read_by!(read_text_or_object: Concept);
+read_by!(read_object: Coding, Quantity, DateRange);
 
 /// One code of a code system.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Coding {
     /// The system's URI, or one of the short names `snomed`, `loinc`, `icd-10`.
     /// Without it, or with another, the code is one of the facility's own.
@@ -36,8 +39,6 @@ pub struct Concept {
     /// More codes of the same thing.
     pub codings: List<Coding>,
 }
-
-text_or_object!(Concept);
 
 impl FromText for Concept {
     fn from_text(text: &str) -> Self {
@@ -79,7 +80,7 @@ impl Concept {
 
 /// A measured amount.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["value"]))]
 pub struct Quantity {
     /// The number.
@@ -94,7 +95,7 @@ pub struct Quantity {
 
 /// A span of time; days or times.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct DateRange {
     /// When it began.
     #[serde(alias = "start")]

@@ -3,15 +3,17 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::base::{Decimal, List, Text, one_or_many, or_one};
+use super::base::{Decimal, List, Text, one_or_many, or_one, read_by};
 use super::clinical::Observation;
 use super::concept::Concept;
 use super::people::Attachment;
 
+read_by!(read_object: Diagnostic, Specimen, ImagingStudy, Series);
+
 /// One report. With `media` or `imagingStudies` it is an imaging report, else
 /// a laboratory report.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["serviceName", "conclusion"]))]
 pub struct Diagnostic {
     /// What was done: `Complete blood count`, `CT chest`.
@@ -50,7 +52,7 @@ pub struct Diagnostic {
 
 /// A specimen.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["receivedOn"]))]
 pub struct Specimen {
     /// `Venous blood`, coded or in words.
@@ -72,7 +74,7 @@ pub struct Specimen {
 
 /// An imaging study.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct ImagingStudy {
     /// DICOM study instance UID.
     pub study_uid: Text,
@@ -94,7 +96,7 @@ pub struct ImagingStudy {
 
 /// A series of an imaging study.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["uid", "modality"]))]
 pub struct Series {
     /// DICOM series instance UID.

@@ -3,12 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::base::{List, Text};
+use super::base::{List, Text, read_by};
 use super::concept::{Concept, Quantity};
+
+read_by!(read_object: Immunization, Recommendation);
 
 /// A vaccination.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["vaccineName", "date"]))]
 pub struct Immunization {
     /// The vaccine.
@@ -51,7 +53,7 @@ pub struct Immunization {
 
 /// A vaccination that is due.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["vaccineName"]))]
 pub struct Recommendation {
     /// The vaccine.

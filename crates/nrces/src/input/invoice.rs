@@ -3,13 +3,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::base::{Decimal, FromText, Text, or_text, text_or_object};
+use super::base::{Decimal, FromText, Text, or_text, read_by};
 use super::concept::Concept;
+
+read_by!(read_text_or_object: Charge);
+read_by!(read_object: LineItem);
 
 /// One line of a bill. Amounts are in the bill's currency and for the whole
 /// line, but for `rate` and `mrp`, which are for one unit.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["item", "rate"]))]
 pub struct LineItem {
     /// What is charged for: a service, a medicine.
@@ -68,8 +71,6 @@ pub struct Charge {
     #[schemars(skip)]
     pub unreadable: Text,
 }
-
-text_or_object!(Charge);
 
 impl FromText for Charge {
     fn from_text(text: &str) -> Self {

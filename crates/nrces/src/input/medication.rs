@@ -3,12 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::base::{Decimal, FromText, List, Text, or_text, text_or_object};
+use super::base::{Decimal, FromText, List, Text, or_text, read_by};
 use super::concept::{Concept, DateRange, Quantity};
+
+read_by!(read_text_or_object: Timing, Duration);
+read_by!(read_object: Medication);
 
 /// A medicine with its dosage.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["medicine", "dosage"]))]
 pub struct Medication {
     /// The medicine with strength and form: `Paracetamol 500 mg tablet`.
@@ -72,8 +75,6 @@ pub struct Timing {
     pub time_of_day: List<Text>,
 }
 
-text_or_object!(Timing);
-
 impl FromText for Timing {
     fn from_text(text: &str) -> Self {
         Self { text: text.into(), ..Self::default() }
@@ -92,8 +93,6 @@ pub struct Duration {
     /// In words.
     pub text: Text,
 }
-
-text_or_object!(Duration);
 
 impl FromText for Duration {
     fn from_text(text: &str) -> Self {

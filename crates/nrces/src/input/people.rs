@@ -3,13 +3,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::base::{Decimal, FromText, List, Text, or_text, text_or_object};
+use super::base::{Decimal, FromText, List, Text, or_text, read_by};
 use super::concept::Concept;
+
+read_by!(read_text_or_object: Encounter);
+read_by!(read_object: Identifier, Patient, Practitioner, Organisation, Signature, Document, Attachment);
 
 /// An identifier with its type: a code of `ndhm-identifier-type-code` or of HL7
 /// table 0203, such as `MR` or `PMJAY`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["type", "value"]))]
 pub struct Identifier {
     /// The type's code.
@@ -24,7 +27,7 @@ pub struct Identifier {
 /// The patient. Where the caller's context knows the patient already, what
 /// stands here wins.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Patient {
     /// Full name.
     pub name: Text,
@@ -53,7 +56,7 @@ pub struct Patient {
 
 /// A doctor, or another health worker who stands for the record.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["name"]))]
 pub struct Practitioner {
     /// Full name with title.
@@ -83,7 +86,7 @@ pub struct Practitioner {
 
 /// The facility that made the record.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["facilityName", "facilityId"]))]
 pub struct Organisation {
     /// Its name.
@@ -130,8 +133,6 @@ pub struct Encounter {
     pub discharge_disposition: Concept,
 }
 
-text_or_object!(Encounter);
-
 impl Encounter {
     /// Whether nothing is said.
     pub fn is_blank(&self) -> bool {
@@ -151,7 +152,7 @@ impl FromText for Encounter {
 
 /// A signature's picture.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["data"]))]
 pub struct Signature {
     /// Which of `practitioners` signed, from 0.
@@ -166,7 +167,7 @@ pub struct Signature {
 
 /// An attached file.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["contentType", "data"]))]
 pub struct Document {
     /// What it is, in words or coded.
@@ -186,7 +187,7 @@ pub struct Document {
 
 /// A bare attachment.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["contentType", "data"]))]
 pub struct Attachment {
     /// Its MIME type, such as `application/pdf`.

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::base::{List, Text};
+use super::base::{List, Text, read_by};
 use super::clinical::{
     Allergy, CarePlan, Condition, FamilyHistory, FollowUp, Observation, Procedure, ServiceRequest,
 };
@@ -35,6 +35,10 @@ pub(crate) struct Head<'a> {
 /// What all eight records have in common.
 pub(crate) trait Record {
     fn head(&self) -> Head<'_>;
+
+    /// Dates of what the record tells, for a record that does not say when it
+    /// was written.
+    fn dates(&self) -> Vec<&Text>;
 }
 
 macro_rules! record {
@@ -43,10 +47,11 @@ macro_rules! record {
         pub struct $name:ident {
             $( $(#[$field_meta:meta])* pub $field:ident: $type:ty, )*
         }
+        dates: $dates:expr
     ) => {
         #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         $(#[$meta])*
-        #[serde(rename_all = "camelCase", default)]
+        #[serde(remote = "Self", rename_all = "camelCase", default)]
         pub struct $name {
             /// NRCeS's name of the record, if sent at all; it must fit the type asked for.
             pub bundle_type: Text,
@@ -79,6 +84,8 @@ macro_rules! record {
             pub signature: Option<Signature>,
         }
 
+        read_by!(read_object: $name);
+
         impl Record for $name {
             fn head(&self) -> Head<'_> {
                 Head {
@@ -97,6 +104,11 @@ macro_rules! record {
                     signature: self.signature.as_ref(),
                 }
             }
+
+            fn dates(&self) -> Vec<&Text> {
+                let dates: fn(&Self) -> Vec<&Text> = $dates;
+                dates(self)
+            }
         }
     };
 }
@@ -109,6 +121,7 @@ record! {
         #[serde(alias = "medications")]
         pub prescriptions: List<Medication>,
     }
+    dates: |_| Vec::new()
 }
 
 record! {
@@ -119,6 +132,7 @@ record! {
         /// The report; several reports are several records.
         pub diagnostics: List<Diagnostic>,
     }
+    dates: |r| r.diagnostics.iter().map(|d| &d.authored_on).collect()
 }
 
 record! {
@@ -151,6 +165,7 @@ record! {
         /// Anything else observed.
         pub other_observations: List<Observation>,
     }
+    dates: |r| r.encounter.iter().flat_map(|e| [&e.start, &e.end]).collect()
 }
 
 record! {
@@ -179,6 +194,7 @@ record! {
         /// What is to happen now.
         pub care_plan: Option<CarePlan>,
     }
+    dates: |r| r.encounter.iter().map(|e| &e.end).collect()
 }
 
 record! {
@@ -190,6 +206,7 @@ record! {
         /// Vaccinations due.
         pub recommendations: List<Recommendation>,
     }
+    dates: |r| r.immunizations.iter().map(|i| &i.date).collect()
 }
 
 record! {
@@ -197,6 +214,7 @@ record! {
     #[schemars(extend("required" = ["documents"]))]
     pub struct HealthDocumentRecord {
     }
+    dates: |_| Vec::new()
 }
 
 record! {
@@ -221,6 +239,7 @@ record! {
         /// Illnesses that belong here.
         pub conditions: List<Condition>,
     }
+    dates: |_| Vec::new()
 }
 
 record! {
@@ -251,4 +270,5 @@ record! {
         /// Anything else to know.
         pub note: Text,
     }
+    dates: |r| vec![&r.date]
 }
