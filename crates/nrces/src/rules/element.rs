@@ -7,8 +7,8 @@ use super::RulesError;
 use super::build::{Builder, Place};
 use super::row::{CORE, Card, Row, Rows, SlicingRow, TypeRow};
 use super::shape::{
-    Binding, Element, Form, Key, MANY, Primitive, Rare, Shape, ShapeId, Slice, Slicing, Special, Target,
-    TypeUse,
+    Binding, Element, Form, Key, Keys, MANY, Primitive, Rare, Shape, ShapeId, Slice, Slicing, Special,
+    Target, TypeUse,
 };
 
 impl Builder {
@@ -25,6 +25,7 @@ impl Builder {
             return Err(RulesError::Definition { name: name.to_owned(), what });
         }
         let mut shape = Shape { name: name.into(), ..Shape::default() };
+        let mut keys = Vec::new();
         for row in rows.iter().filter(|r| !r.slice) {
             let element = self.element_of(row, path, place)?;
             let at = shape.elements.len();
@@ -33,11 +34,11 @@ impl Builder {
             }
             for (ty, t) in element.types.iter().enumerate() {
                 let index = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-                shape.keys.push(Key { name: Arc::clone(&t.json), element: index(at), ty: index(ty) });
+                keys.push(Key { name: Arc::clone(&t.json), element: index(at), ty: index(ty) });
             }
             shape.elements.push(element);
         }
-        shape.keys.sort_by(|a, b| a.name.cmp(&b.name));
+        shape.keys = Keys::new(keys);
         Ok(shape)
     }
 

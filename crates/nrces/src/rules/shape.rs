@@ -17,11 +17,58 @@ pub(crate) struct Shape {
     pub resource: bool,
     /// Shared between the shapes that leave them as they are.
     pub elements: Vec<Arc<Element>>,
-    /// JSON names, sorted, with the element and the type that each stands for.
-    pub keys: Vec<Key>,
+    /// JSON names with the element and the type that each stands for.
+    pub keys: Keys,
     /// Bit `i` is set if element `i` must stand at least once.
     pub required: u128,
     pub invariants: Vec<u16>,
+}
+
+/// JSON names behind a hash table of their places: looking names up is most of
+/// what a validation does.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keys {
+    all: Vec<Key>,
+    /// Index + 1 of a key by its hash, 0 where there is none; a power of two long.
+    table: Vec<u16>,
+}
+
+impl Keys {
+    /// The first key of a name is the one that is found.
+    pub(crate) fn new(all: Vec<Key>) -> Self {
+        let size = (all.len() * 4).next_power_of_two();
+        let mut table = vec![0_u16; size];
+        for (at, key) in all.iter().enumerate() {
+            let free = probe(&key.name, size).find(|slot| table.get(*slot) == Some(&0));
+            if let Some(slot) = free.and_then(|slot| table.get_mut(slot)) {
+                *slot = u16::try_from(at + 1).unwrap_or(0);
+            }
+        }
+        Self { all, table }
+    }
+
+    fn find(&self, name: &str) -> Option<&Key> {
+        for slot in probe(name, self.table.len()) {
+            let at = usize::from(*self.table.get(slot)?).checked_sub(1)?;
+            let key = self.all.get(at)?;
+            if *key.name == *name {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Key> {
+        self.all.iter()
+    }
+}
+
+/// The slots at which a name is looked for, in a table of `size`.
+fn probe(name: &str, size: usize) -> impl Iterator<Item = usize> {
+    let b = name.as_bytes();
+    let byte = |at: usize| b.get(at).map_or(0, |b| usize::from(*b));
+    let hash = b.len() ^ byte(0) << 1 ^ byte(b.len() / 2) << 3 ^ byte(b.len().saturating_sub(1)) << 5;
+    (0..size).map(move |step| (hash + step) & (size - 1))
 }
 
 /// A JSON name of an object of a shape.
@@ -35,8 +82,7 @@ pub(crate) struct Key {
 impl Shape {
     /// What a JSON name stands for.
     pub(crate) fn key(&self, name: &str) -> Option<&Key> {
-        let found = self.keys.binary_search_by(|key| (*key.name).cmp(name)).ok()?;
-        self.keys.get(found)
+        self.keys.find(name)
     }
 }
 

@@ -1,24 +1,34 @@
 //! Rules of the Bundle as a document: bdl-1 to bdl-12, fullUrls, the one
 //! patient, and that every entry is reached (FHIR R4, "Documents").
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
 use super::document::Document;
+use super::json;
 use super::path::Path;
 use super::walk::Walk;
 
-/// Checks what concerns the Bundle itself. `walk` stands at the Bundle.
-pub(crate) fn check<'a>(walk: &mut Walk<'a>, bundle: &'a Value) {
+/// Checks what concerns every Bundle of this kind: no search, no transaction,
+/// each entry with an address. `walk` stands at the Bundle.
+pub(crate) fn check_entries<'a>(walk: &mut Walk<'a>, bundle: &'a Value) {
+    let root = Path::root("Bundle");
+    if json::field(bundle, "total").is_some() {
+        walk.error(&root.key("total"), "bdl-1", "has no `total`: remove it");
+    }
+    let list = root.key("entry");
+    for (at, entry) in json::items(bundle, "entry").iter().enumerate() {
+        parts(walk, entry, &list.index(at));
+    }
+    urls(walk, &list);
+}
+
+/// Checks what concerns documents only.
+pub(crate) fn check_document<'a>(walk: &mut Walk<'a>, bundle: &'a Value) {
     let root = Path::root("Bundle");
     kind(walk, bundle, &root);
-    if bundle.get("total").is_some() {
-        walk.error(&root.key("total"), "bdl-1", "a document has no `total`: remove it");
-    }
-    let identifier = bundle.get("identifier");
+    let identifier = json::field(bundle, "identifier");
     for name in ["system", "value"] {
-        if identifier.is_some_and(|i| i.get(name).is_none()) {
+        if identifier.is_some_and(|i| json::field(i, name).is_none()) {
             let what = format!("a document's identifier needs `{name}`");
             walk.error(&root.key("identifier").key(name), "bdl-9", what);
         }
@@ -30,44 +40,42 @@ pub(crate) fn check<'a>(walk: &mut Walk<'a>, bundle: &'a Value) {
             "a document needs an identifier of its own, with system and value",
         );
     }
-    if bundle.get("timestamp").is_none() {
+    if json::field(bundle, "timestamp").is_none() {
         walk.error(
             &root.key("timestamp"),
             "bdl-10",
             "a document needs `timestamp`: when it was put together",
         );
     }
-    let entries = bundle.get("entry").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let list = root.key("entry");
-    for (at, entry) in entries.iter().enumerate() {
-        parts(walk, entry, &list.index(at));
-    }
-    urls(walk, &list);
     first(walk, &list);
     patients(walk, &list);
+    if !walk.document.entries.iter().any(|e| e.kind == "Composition") {
+        let what = "has no Composition: nothing tells what the document is";
+        walk.error(&list, "no-composition", what);
+    }
 }
 
 fn kind(walk: &mut Walk<'_>, bundle: &Value, root: &Path<'_>) {
-    if bundle.get("type").and_then(Value::as_str).is_some_and(|kind| kind != "document") {
+    if json::text(bundle, "type").is_some_and(|kind| kind != "document") {
         walk.error(&root.key("type"), "document-type", "must be `document`");
     }
 }
 
 fn parts(walk: &mut Walk<'_>, entry: &Value, path: &Path<'_>) {
     for (name, rule) in [("search", "bdl-2"), ("request", "bdl-3"), ("response", "bdl-4")] {
-        if entry.get(name).is_some() {
-            walk.error(&path.key(name), rule, format!("an entry of a document has no `{name}`: remove it"));
+        if json::field(entry, name).is_some() {
+            walk.error(&path.key(name), rule, format!("an entry here has no `{name}`: remove it"));
         }
     }
-    if entry.get("resource").is_none() {
-        walk.error(&path.key("resource"), "entry-resource", "an entry of a document needs its resource");
+    if json::field(entry, "resource").is_none() {
+        walk.error(&path.key("resource"), "entry-resource", "an entry here needs its resource");
     }
 }
 
 /// Each entry has a fullUrl, absolute, of its own, and not of a version.
-fn urls<'a>(walk: &mut Walk<'a>, list: &Path<'_>) {
+fn urls(walk: &mut Walk<'_>, list: &Path<'_>) {
     let document = walk.document;
-    let mut seen: HashMap<&'a str, usize> = HashMap::new();
     for (at, entry) in document.entries.iter().enumerate() {
         let entry_path = list.index(at);
         let path = entry_path.key("fullUrl");
@@ -89,19 +97,17 @@ fn urls<'a>(walk: &mut Walk<'a>, list: &Path<'_>) {
         } else if url.starts_with("http") && !names(url, entry.kind, entry.resource) {
             walk.error(&path, "full-url", "must end in the type and id of its resource");
         }
-        if seen.insert(url, at).is_some() {
-            walk.error(
-                &path,
-                "bdl-7",
-                "stands on an earlier entry already: every entry has a fullUrl of its own",
-            );
-        }
+    }
+    for at in &document.repeated {
+        let entry_path = list.index(*at);
+        let what = "stands on an earlier entry already: every entry has a fullUrl of its own";
+        walk.error(&entry_path.key("fullUrl"), "bdl-7", what);
     }
 }
 
 /// Whether an address ends in `Type/id` of its resource.
 fn names(url: &str, kind: &str, resource: Option<&Value>) -> bool {
-    let id = resource.and_then(|r| r.get("id")).and_then(Value::as_str);
+    let id = resource.and_then(|r| json::field(r, "id")).and_then(Value::as_str);
     id.is_none_or(|id| url.ends_with(&format!("/{kind}/{id}")))
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::json;
 use super::path::Path;
 use super::walk::Walk;
 use crate::rules::{Binding, Form, Member, Special, TypeUse};
@@ -47,7 +48,7 @@ impl<'a> Walk<'a> {
 
     /// Whether any coding of a concept is in the set.
     fn concept(&self, binding: Binding, value: &Value) -> Member {
-        let codings = value.get("coding").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let codings = json::items(value, "coding");
         let answers = || codings.iter().map(|coding| self.member(binding, coding));
         if answers().any(|a| a == Member::Yes) {
             return Member::Yes;
@@ -56,7 +57,7 @@ impl<'a> Walk<'a> {
     }
 
     fn member(&self, binding: Binding, coding: &Value) -> Member {
-        let text = |key: &str| coding.get(key).and_then(Value::as_str);
+        let text = |key: &str| json::text(coding, key);
         match text("code") {
             // A system-less coding is of no value set.
             Some(code) => {
@@ -78,7 +79,7 @@ impl<'a> Walk<'a> {
 
     /// A coding by itself: a code that its system lacks, a wrong display.
     pub(crate) fn coding(&mut self, value: &'a Value, path: &Path<'_>) {
-        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        let text = |key: &str| json::text(value, key);
         let (Some(system), Some(code)) = (text("system"), text("code")) else { return };
         let codes = &self.rules.codes;
         if codes.in_system(system, code) == Member::No {
@@ -101,9 +102,9 @@ impl<'a> Walk<'a> {
 fn said(ty: &TypeUse, value: &Value) -> bool {
     match ty.form {
         Form::Object(_, Special::CodeableConcept) => {
-            value.get("coding").and_then(Value::as_array).is_some_and(|c| !c.is_empty())
+            json::field(value, "coding").and_then(Value::as_array).is_some_and(|c| !c.is_empty())
         }
-        Form::Object(..) => value.get("code").is_some(),
+        Form::Object(..) => json::field(value, "code").is_some(),
         _ => true,
     }
 }

@@ -1,5 +1,6 @@
 //! The bundle as a set of resources that name each other.
 
+use super::json;
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -24,6 +25,8 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
     pub entries: Vec<Entry<'a>>,
+    /// Entries whose fullUrl stands on an earlier one.
+    pub repeated: Vec<usize>,
     by_url: HashMap<&'a str, usize>,
     by_name: HashMap<(&'a str, &'a str), usize>,
 }
@@ -41,17 +44,26 @@ pub(crate) enum Resolved {
 impl<'a> Document<'a> {
     /// Indexes a bundle.
     pub(crate) fn of(bundle: &'a Value) -> Self {
-        let mut document = Document { entries: Vec::new(), by_url: HashMap::new(), by_name: HashMap::new() };
-        let entries = bundle.get("entry").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let mut document = Document {
+            entries: Vec::new(),
+            repeated: Vec::new(),
+            by_url: HashMap::new(),
+            by_name: HashMap::new(),
+        };
+        let entries = json::items(bundle, "entry");
         for (at, entry) in entries.iter().enumerate() {
-            let full_url = entry.get("fullUrl").and_then(Value::as_str);
-            let resource = entry.get("resource").filter(|r| r.is_object());
-            let kind =
-                resource.and_then(|r| r.get("resourceType")).and_then(Value::as_str).unwrap_or_default();
-            if let Some(url) = full_url {
-                document.by_url.entry(url).or_insert(at);
+            let full_url = json::text(entry, "fullUrl");
+            let resource = json::field(entry, "resource").filter(|r| r.is_object());
+            let kind = resource
+                .and_then(|r| json::field(r, "resourceType"))
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            if let Some(url) = full_url
+                && *document.by_url.entry(url).or_insert(at) != at
+            {
+                document.repeated.push(at);
             }
-            if let Some(id) = resource.and_then(|r| r.get("id")).and_then(Value::as_str) {
+            if let Some(id) = resource.and_then(|r| json::field(r, "id")).and_then(Value::as_str) {
                 document.by_name.entry((kind, id)).or_insert(at);
             }
             document.entries.push(Entry { full_url, resource, kind });
@@ -61,9 +73,11 @@ impl<'a> Document<'a> {
 
     /// The entry that `reference`, standing in the entry `from`, leads to.
     pub(crate) fn resolve(&self, reference: &str, from: usize) -> Resolved {
-        let reference = reference.split_once("/_history/").map_or(reference, |(r, _)| r);
         if let Some(at) = self.by_url.get(reference) {
             return Resolved::To(*at);
+        }
+        if let Some((unversioned, _)) = reference.split_once("/_history/") {
+            return self.resolve(unversioned, from);
         }
         let mut parts = reference.rsplit('/');
         let (Some(id), Some(kind)) = (parts.next(), parts.next()) else {

@@ -10,6 +10,7 @@ mod codes;
 mod document;
 mod found;
 pub(crate) mod invariant;
+mod json;
 mod path;
 mod primitive;
 mod record;
@@ -46,11 +47,15 @@ pub struct Options {
     /// a section that the profile does not know, missing narrative, references
     /// without a target.
     pub strict: bool,
+    /// Also take a collection that claims one of the guide's Bundle profiles, as
+    /// health claims do (NHCX), and hold it to that instead of to a document's
+    /// rules. Such a bundle is no record: [`record_type`] tells none.
+    pub collections: bool,
 }
 
 /// Holds a document bundle to the NRCeS profiles that are built in.
 pub fn validate(bundle: &Value, mode: Mode) -> Vec<Issue> {
-    validate_with(Rules::builtin(), bundle, Options { mode, strict: false })
+    validate_with(Rules::builtin(), bundle, Options { mode, ..Options::default() })
 }
 
 /// Holds a document bundle to other rules, or more strictly.

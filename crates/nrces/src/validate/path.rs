@@ -73,6 +73,14 @@ impl<'p> Path<'p> {
         indexed && self.up.is_some_and(|up| matches!(up.step, Step::Name("section")))
     }
 
+    /// The `n` of `entry[n].resource`.
+    pub(crate) fn entry_index(&self) -> Option<usize> {
+        match self.up.filter(|_| self.is_entry_resource())?.step {
+            Step::Index(n) => Some(n),
+            Step::Name(_) => None,
+        }
+    }
+
     /// Whether this is `entry[n].resource` of some Bundle.
     pub(crate) fn is_entry_resource(&self) -> bool {
         let named = |path: &Path<'_>, name: &str| matches!(path.step, Step::Name(n) if n == name);

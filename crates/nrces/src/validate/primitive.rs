@@ -60,7 +60,10 @@ fn check_text(primitive: Primitive, text: &str) -> Result<(), Fault> {
             want(!text.chars().all(char::is_whitespace), "must not be blank; leave the element out")
         }
         Primitive::Uri | Primitive::Url | Primitive::Canonical => {
-            want(!text.contains(char::is_whitespace), "must be a URI, without white space")?;
+            want(!blank_within(text), "must be a URI, without white space")?;
+            if !text.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("urn:")) {
+                return Ok(());
+            }
             let uuid = text.get(..9).is_none_or(|p| !p.eq_ignore_ascii_case("urn:uuid:")) || uuid(text);
             want(uuid, "must be `urn:uuid:` and a UUID in lower case")?;
             let oid = !text.starts_with("urn:oid:") || oid(text);
@@ -87,6 +90,12 @@ fn check_text(primitive: Primitive, text: &str) -> Result<(), Fault> {
         Primitive::Time => want(time(text), "must be a time as hh:mm:ss, without zone"),
         _ => Ok(()),
     }
+}
+
+/// Whether white space of any script stands anywhere.
+fn blank_within(text: &str) -> bool {
+    let plain = text.bytes().all(|b| b.is_ascii_graphic());
+    !plain && text.contains(char::is_whitespace)
 }
 
 fn uuid(text: &str) -> bool {

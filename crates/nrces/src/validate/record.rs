@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::json;
 use crate::HiType;
 
 const SNOMED: &str = "http://snomed.info/sct";
@@ -26,25 +27,28 @@ fn by_code(code: &str) -> Option<HiType> {
 /// the text of its type, or by the one record profile that it claims. `None`
 /// if it names none, or more than one.
 pub fn record_type(bundle: &Value) -> Option<HiType> {
-    let entries = bundle.get("entry").and_then(Value::as_array)?;
-    let of = |e: &Value| e.pointer("/resource/resourceType").and_then(Value::as_str) == Some("Composition");
+    let entries = json::field(bundle, "entry").and_then(Value::as_array)?;
+    let of = |e: &Value| {
+        json::field(e, "resource").and_then(|r| json::text(r, "resourceType")) == Some("Composition")
+    };
     of_composition(entries.iter().find(|entry| of(entry))?.get("resource")?)
 }
 
 /// The record type of a Composition.
 pub(crate) fn of_composition(composition: &Value) -> Option<HiType> {
-    let kind = composition.get("type");
-    let codings = kind.and_then(|k| k.get("coding")).and_then(Value::as_array).into_iter().flatten();
-    let text = |v: &Value, key: &str| v.get(key).and_then(Value::as_str).map(str::to_owned);
+    let kind = json::field(composition, "type");
+    let codings = kind.and_then(|k| json::field(k, "coding")).and_then(Value::as_array).into_iter().flatten();
+    let text = |v: &Value, key: &str| json::text(v, key).map(str::to_owned);
     let snomed = codings.filter(|c| text(c, "system").as_deref() == Some(SNOMED));
     let mut named: Vec<HiType> = snomed.filter_map(|c| by_code(&text(c, "code")?)).collect();
-    named.extend(match kind.and_then(|k| k.get("text")).and_then(Value::as_str) {
+    named.extend(match kind.and_then(|k| json::field(k, "text")).and_then(Value::as_str) {
         Some("Wellness Record") => Some(HiType::WellnessRecord),
         Some("Invoice Record") => Some(HiType::Invoice),
         _ => None,
     });
     if named.is_empty() {
-        let profiles = composition.pointer("/meta/profile").and_then(Value::as_array).into_iter().flatten();
+        let profiles =
+            json::field(composition, "meta").map(|m| json::items(m, "profile")).into_iter().flatten();
         named = profiles.filter_map(Value::as_str).filter_map(HiType::from_profile).collect();
     }
     let first = *named.first()?;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::document::{Place, Resolved};
+use super::json;
 use super::path::Path;
 use super::walk::{Demand, Walk};
 use crate::rules::{Target, TypeUse};
@@ -10,11 +11,15 @@ use crate::rules::{Target, TypeUse};
 impl<'a> Walk<'a> {
     /// A Reference element.
     pub(crate) fn reference(&mut self, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
-        let Some(reference) = value.get("reference").and_then(Value::as_str) else {
+        let Some(reference) = json::text(value, "reference") else {
             self.identified(value, path);
             return;
         };
-        let Some(here) = self.place.filter(|_| !self.nested) else { return };
+        if self.nested {
+            return;
+        }
+        // The Bundle itself stands in no entry: its signature's `who`.
+        let here = self.place.unwrap_or(Place { entry: usize::MAX, contained: None });
         let at = path.key("reference");
         let place = match reference.strip_prefix('#') {
             // ref-1 tells if nothing is there.
@@ -30,8 +35,9 @@ impl<'a> Walk<'a> {
 
     /// Without `reference` nothing shows: an identifier alone is for machines.
     fn identified(&mut self, value: &Value, path: &Path<'_>) {
-        let any =
-            ["identifier", "display", "_reference", "extension"].iter().any(|key| value.get(key).is_some());
+        let any = ["identifier", "display", "_reference", "extension"]
+            .iter()
+            .any(|key| json::field(value, key).is_some());
         if !any {
             let what = "`reference` is missing: give the fullUrl of the entry that is meant";
             self.error(&path.key("reference"), "reference-empty", what);
@@ -45,8 +51,8 @@ impl<'a> Walk<'a> {
     }
 
     fn contained(&self, here: Place, id: &str) -> Option<Place> {
-        let contained = self.root.get("contained").and_then(Value::as_array)?;
-        let at = contained.iter().position(|r| r.get("id").and_then(Value::as_str) == Some(id))?;
+        let contained = json::field(self.root, "contained").and_then(Value::as_array)?;
+        let at = contained.iter().position(|r| json::text(r, "id") == Some(id))?;
         Some(Place { entry: here.entry, contained: Some(at) })
     }
 
@@ -72,11 +78,12 @@ impl<'a> Walk<'a> {
     fn target(&mut self, ty: &'a TypeUse, value: &Value, place: Place, at: &Path<'_>) {
         let Some(resource) = self.document.entries.get(place.entry).and_then(|e| e.resource) else { return };
         let resource = match place.contained {
-            Some(n) => resource.get("contained").and_then(|c| c.get(n)),
+            Some(n) => json::field(resource, "contained").and_then(|c| c.get(n)),
             None => Some(resource),
         };
-        let kind = resource.and_then(|r| r.get("resourceType")).and_then(Value::as_str).unwrap_or_default();
-        if value.get("type").and_then(Value::as_str).is_some_and(|told| told != kind) {
+        let kind =
+            resource.and_then(|r| json::field(r, "resourceType")).and_then(Value::as_str).unwrap_or_default();
+        if json::text(value, "type").is_some_and(|told| told != kind) {
             let what = "says another type than the resource that the reference leads to";
             if let Some(up) = at.up() {
                 self.error(&up.key("type"), "reference-type", what);

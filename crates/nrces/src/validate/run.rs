@@ -9,6 +9,7 @@ use super::Options;
 use super::bundle;
 use super::document::{Document, Place};
 use super::found::{Found, MAX_ISSUES};
+use super::json;
 use super::path::Path;
 use super::walk::{Demand, Walk};
 use super::{record, showing};
@@ -20,7 +21,7 @@ const NRCES: &str = "https://nrces.in/ndhm/fhir/r4/StructureDefinition/";
 
 /// Every problem of a bundle, in the order of its entries.
 pub(super) fn run(rules: &Rules, bundle: &Value, options: Options) -> Vec<Issue> {
-    if bundle.get("resourceType").and_then(Value::as_str) != Some("Bundle") {
+    if json::text(bundle, "resourceType") != Some("Bundle") {
         let what = "must be a JSON object with resourceType `Bundle`: a FHIR document";
         return vec![Issue::error("Bundle", "not-a-bundle", what)];
     }
@@ -35,10 +36,15 @@ struct Run<'a> {
     rules: &'a Rules,
     document: &'a Document<'a>,
     options: Options,
+    /// Whether it has to be a document, and not a collection of claims.
+    document_rules: bool,
     /// Problems with the entry that they are of; 0 is the Bundle.
     found: Vec<(usize, Issue)>,
     cut: bool,
-    done: HashSet<(Place, ShapeId)>,
+    /// By entry, the profiles that it was held to; few each.
+    done: Vec<Vec<ShapeId>>,
+    /// The same of contained resources.
+    done_within: HashSet<(Place, ShapeId)>,
     walked: Vec<bool>,
     links: Vec<Vec<usize>>,
     queue: VecDeque<Demand>,
@@ -60,9 +66,11 @@ impl<'a> Run<'a> {
             rules,
             document,
             options,
+            document_rules: true,
             found: Vec::new(),
             cut: false,
-            done: HashSet::new(),
+            done: vec![Vec::new(); number],
+            done_within: HashSet::new(),
             walked: vec![false; number],
             links: vec![Vec::new(); number],
             queue: VecDeque::new(),
@@ -85,18 +93,31 @@ impl<'a> Run<'a> {
     }
 
     fn bundle(&mut self, bundle: &'a Value) {
-        let shape = self.rules.profile(DOCUMENT_BUNDLE).map(|p| p.shape);
-        let shape = shape.or_else(|| self.rules.type_named("Bundle"));
+        let collection = self.collection(bundle);
+        self.document_rules = collection.is_none();
+        let document = self.rules.profile(DOCUMENT_BUNDLE).map(|p| p.shape);
+        let shape = collection.or(document).or_else(|| self.rules.type_named("Bundle"));
         let mut walk = self.walk(None, bundle);
         if let Some(shape) = shape {
             walk.object(shape, bundle, &Path::root("Bundle"));
         }
-        bundle::check(&mut walk, bundle);
-        if !self.document.entries.iter().any(|e| e.kind == "Composition") {
-            let what = "has no Composition: nothing tells what the document is";
-            walk.error(&Path::root("Bundle").key("entry"), "no-composition", what);
+        bundle::check_entries(&mut walk, bundle);
+        if self.document_rules {
+            bundle::check_document(&mut walk, bundle);
         }
+        self.queue.extend(walk.demands);
         self.take(0, walk.found);
+    }
+
+    /// The profile of a collection, if those are asked for and it claims one.
+    fn collection(&self, bundle: &Value) -> Option<ShapeId> {
+        if !self.options.collections || json::text(bundle, "type") == Some("document") {
+            return None;
+        }
+        let claims = json::field(bundle, "meta").map(|m| json::items(m, "profile")).unwrap_or_default();
+        let known = claims.iter().filter_map(Value::as_str).filter(|url| *url != DOCUMENT_BUNDLE);
+        let mut of_bundles = known.filter_map(|url| self.rules.profile(url)).filter(|p| &*p.of == "Bundle");
+        of_bundles.next().map(|p| p.shape)
     }
 
     fn take(&mut self, order: usize, found: Found) {
@@ -117,6 +138,12 @@ impl<'a> Run<'a> {
                 self.demanded();
             }
         }
+        if self.document_rules {
+            self.orphans();
+        }
+    }
+
+    fn orphans(&mut self) {
         let path = Path::root("Bundle");
         let list = path.key("entry");
         for at in bundle::unreached(self.document, &self.links) {
@@ -159,7 +186,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        let claimed = resource.pointer("/meta/profile").and_then(Value::as_array).into_iter().flatten();
+        let claimed = json::field(resource, "meta").map(|m| json::items(m, "profile")).into_iter().flatten();
         for (n, url) in claimed.filter_map(Value::as_str).enumerate() {
             match self.rules.profile(url) {
                 Some(profile) if *profile.of == *entry.kind => shapes.push(profile.shape),
@@ -207,15 +234,26 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn is_done(&self, place: Place, shape: ShapeId) -> bool {
+        match place.contained {
+            None => self.done.get(place.entry).is_some_and(|done| done.contains(&shape)),
+            Some(_) => self.done_within.contains(&(place, shape)),
+        }
+    }
+
     /// Holds a resource to a profile, once.
     fn hold(&mut self, place: Place, shape: ShapeId) {
-        if !self.done.insert((place, shape)) {
+        if self.is_done(place, shape) {
             return;
         }
-        let trial = match self.trials.remove(&(place, shape)) {
-            Some(trial) => trial,
-            None => self.attempt(place, shape),
-        };
+        match self.done.get_mut(place.entry).filter(|_| place.contained.is_none()) {
+            Some(done) => done.push(shape),
+            None => {
+                self.done_within.insert((place, shape));
+            }
+        }
+        let tried = if self.trials.is_empty() { None } else { self.trials.remove(&(place, shape)) };
+        let trial = tried.unwrap_or_else(|| self.attempt(place, shape));
         if let Some(walked) = self.walked.get_mut(place.entry).filter(|_| place.contained.is_none()) {
             *walked = true;
         }
@@ -231,7 +269,7 @@ impl<'a> Run<'a> {
     /// Holds a resource to the profile of several that it meets, else to that
     /// which it misses least.
     fn hold_to_one_of(&mut self, place: Place, shapes: &[ShapeId]) {
-        if shapes.iter().any(|shape| self.done.contains(&(place, *shape))) {
+        if shapes.iter().any(|shape| self.is_done(place, *shape)) {
             return;
         }
         let mut best: Option<(usize, ShapeId)> = None;
@@ -260,7 +298,7 @@ impl<'a> Run<'a> {
         match place.contained {
             None => walk.object(shape, root, &at),
             Some(n) => {
-                if let Some(contained) = root.get("contained").and_then(|c| c.get(n)) {
+                if let Some(contained) = json::field(root, "contained").and_then(|c| c.get(n)) {
                     walk.object(shape, contained, &at.key("contained").index(n));
                 }
             }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::json;
 use super::path::Path;
 use super::record;
 use super::walk::Walk;
@@ -14,10 +15,9 @@ pub(crate) fn check(walk: &mut Walk<'_>, resource: &Value, path: &Path<'_>) {
             "claims no profile: name the NRCeS profile that it meets, by which readers choose how to show it";
         walk.warning(&path.key("meta").key("profile"), "profile-missing", what);
     }
-    if resource.get("resourceType").and_then(Value::as_str) == Some("Composition") {
+    if json::text(resource, "resourceType") == Some("Composition") {
         title(walk, resource, path);
-        let sections =
-            resource.get("section").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let sections = json::items(resource, "section");
         let list = path.key("section");
         for (at, section) in sections.iter().enumerate() {
             self::section(walk, section, &list.index(at));
@@ -27,7 +27,7 @@ pub(crate) fn check(walk: &mut Walk<'_>, resource: &Value, path: &Path<'_>) {
 
 /// A title that is the name of another record type misleads whoever reads it.
 fn title(walk: &mut Walk<'_>, composition: &Value, path: &Path<'_>) {
-    let Some(title) = composition.get("title").and_then(Value::as_str) else { return };
+    let Some(title) = json::text(composition, "title") else { return };
     let letters = |text: &str| -> String {
         text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(64).collect()
     };
@@ -48,7 +48,7 @@ fn section(walk: &mut Walk<'_>, section: &Value, path: &Path<'_>) {
         let what = "has no narrative: apps that cannot read its entries show nothing";
         walk.warning(&path.key("text"), "section-narrative", what);
     }
-    if section.get("title").is_none() {
+    if json::field(section, "title").is_none() {
         walk.warning(&path.key("title"), "section-title", "has no title: apps show it without a heading");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::json;
 use super::path::Path;
 use super::walk::{Walk, contains};
 use crate::rules::{Element, Matcher, Member, Rules, Slice, Slicing, Test, TypeUse};
@@ -105,7 +106,7 @@ fn meets(rules: &Rules, matcher: &Matcher, path: &[Box<str>], value: &Value) -> 
 
 /// The child of a name, or of a choice of that name.
 fn child<'v>(value: &'v Value, step: &str) -> Option<&'v Value> {
-    value.get(step).or_else(|| {
+    json::field(value, step).or_else(|| {
         let typed = |key: &str| {
             key.strip_prefix(step).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
         };
@@ -119,16 +120,16 @@ fn test(rules: &Rules, test: &Test, value: &Value) -> bool {
         Test::Contains(pattern) => contains(value, pattern),
         Test::Exists(wanted) => *wanted,
         Test::Type(kinds) => {
-            let kind = value.get("resourceType").and_then(Value::as_str);
+            let kind = json::text(value, "resourceType");
             kind.is_some_and(|kind| kinds.iter().any(|k| **k == *kind))
         }
         Test::InSet(set) => {
             let coded = |v: &Value| {
-                let system = v.get("system").and_then(Value::as_str);
-                let code = v.get("code").and_then(Value::as_str).or_else(|| v.as_str());
+                let system = json::text(v, "system");
+                let code = json::text(v, "code").or_else(|| v.as_str());
                 code.is_some_and(|code| rules.codes.member(*set, system, code) == Member::Yes)
             };
-            let codings = value.get("coding").and_then(Value::as_array);
+            let codings = json::field(value, "coding").and_then(Value::as_array);
             codings.map_or_else(|| coded(value), |codings| codings.iter().any(coded))
         }
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::document::{Document, Place};
 use super::found::Found;
+use super::json;
 use super::path::Path;
 use super::primitive::{self, Fault};
 use super::{invariant, xhtml};
@@ -212,6 +213,14 @@ impl<'a> Walk<'a> {
                     return;
                 }
             }
+            Form::Object(..) if self.place.is_none() && path.is_entry_resource() => {
+                // A profile of the Bundle demands a profile of this entry.
+                if let Some(entry) = path.entry_index() {
+                    let place = Place { entry, contained: None };
+                    let demands = ty.profiles.iter().map(|p| Demand { place, choices: vec![*p] });
+                    self.demands.extend(demands);
+                }
+            }
             Form::Object(shape, special) => {
                 self.object(shape, value, path);
                 if !value.is_object() {
@@ -258,12 +267,8 @@ impl<'a> Walk<'a> {
                 }
                 Ok(()) => {}
             },
-            // A url may lead to a Binary of the same document.
-            Primitive::Url | Primitive::Uri | Primitive::Canonical
-                if text.starts_with("urn:") || text.contains("//") =>
-            {
-                self.links.extend(self.document.by_url(text));
-            }
+            // An attachment's url may lead to a Binary of the same document.
+            Primitive::Url => self.links.extend(self.document.by_url(text)),
             _ => {}
         }
         true
@@ -274,7 +279,7 @@ impl<'a> Walk<'a> {
             Special::Reference => self.reference(ty, value, path),
             Special::Coding => self.coding(value, path),
             Special::Extension => {
-                let url = value.get("url").and_then(Value::as_str);
+                let url = json::text(value, "url");
                 if let Some(profile) = url.and_then(|url| self.rules.profile(url)) {
                     self.object(profile.shape, value, path);
                 }
@@ -327,7 +332,7 @@ impl<'a> Walk<'a> {
             self.error(path, "type", "must be an object: a resource");
             return None;
         }
-        let Some(kind) = value.get("resourceType") else {
+        let Some(kind) = json::field(value, "resourceType") else {
             self.error(&at, "resource-type", "`resourceType` is missing: name the type of the resource");
             return None;
         };
@@ -391,7 +396,7 @@ fn count(element: &Element) -> String {
 pub(crate) fn contains(value: &Value, pattern: &Value) -> bool {
     match (value, pattern) {
         (Value::Object(value), Value::Object(pattern)) => {
-            pattern.iter().all(|(name, p)| value.get(name).is_some_and(|v| contains(v, p)))
+            pattern.iter().all(|(name, p)| json::entry(value, name).is_some_and(|v| contains(v, p)))
         }
         (Value::Array(values), Value::Array(patterns)) => {
             patterns.iter().all(|p| values.iter().any(|v| contains(v, p)))

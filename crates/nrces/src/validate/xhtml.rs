@@ -12,129 +12,136 @@ pub(crate) enum Fault {
 }
 
 /// Elements of HTML 4.0 chapters 7 to 11 and 15, without forms, as FHIR allows.
-const ELEMENTS: &[&str] = &[
-    "a",
-    "abbr",
-    "acronym",
-    "address",
-    "b",
-    "bdo",
-    "big",
-    "blockquote",
-    "br",
-    "caption",
-    "cite",
-    "code",
-    "col",
-    "colgroup",
-    "dd",
-    "del",
-    "dfn",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "hr",
-    "i",
-    "img",
-    "ins",
-    "kbd",
-    "li",
-    "map",
-    "area",
-    "ol",
-    "p",
-    "pre",
-    "q",
-    "samp",
-    "small",
-    "span",
-    "strong",
-    "sub",
-    "sup",
-    "table",
-    "tbody",
-    "td",
-    "tfoot",
-    "th",
-    "thead",
-    "tr",
-    "tt",
-    "ul",
-    "var",
-    "u",
-    "s",
-    "strike",
-    "center",
-    "font",
-];
+fn is_element(name: &str) -> bool {
+    matches!(
+        name,
+        "a" | "abbr"
+            | "acronym"
+            | "address"
+            | "b"
+            | "bdo"
+            | "big"
+            | "blockquote"
+            | "br"
+            | "caption"
+            | "cite"
+            | "code"
+            | "col"
+            | "colgroup"
+            | "dd"
+            | "del"
+            | "dfn"
+            | "div"
+            | "dl"
+            | "dt"
+            | "em"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "hr"
+            | "i"
+            | "img"
+            | "ins"
+            | "kbd"
+            | "li"
+            | "map"
+            | "area"
+            | "ol"
+            | "p"
+            | "pre"
+            | "q"
+            | "samp"
+            | "small"
+            | "span"
+            | "strong"
+            | "sub"
+            | "sup"
+            | "table"
+            | "tbody"
+            | "td"
+            | "tfoot"
+            | "th"
+            | "thead"
+            | "tr"
+            | "tt"
+            | "ul"
+            | "var"
+            | "u"
+            | "s"
+            | "strike"
+            | "center"
+            | "font"
+    )
+}
 
 /// Attributes that FHIR allows, of any element.
-const ATTRIBUTES: &[&str] = &[
-    "title",
-    "style",
-    "class",
-    "id",
-    "lang",
-    "xml:lang",
-    "xml:space",
-    "dir",
-    "accesskey",
-    "tabindex",
-    "span",
-    "width",
-    "height",
-    "align",
-    "valign",
-    "char",
-    "charoff",
-    "abbr",
-    "axis",
-    "headers",
-    "scope",
-    "rowspan",
-    "colspan",
-    "href",
-    "hreflang",
-    "name",
-    "rel",
-    "rev",
-    "charset",
-    "type",
-    "coords",
-    "shape",
-    "src",
-    "alt",
-    "longdesc",
-    "usemap",
-    "ismap",
-    "cite",
-    "datetime",
-    "summary",
-    "border",
-    "frame",
-    "rules",
-    "cellspacing",
-    "cellpadding",
-    "nowrap",
-    "bgcolor",
-    "color",
-    "size",
-    "face",
-    "compact",
-    "start",
-    "value",
-    "clear",
-    "noshade",
-];
+fn is_attribute(name: &str) -> bool {
+    matches!(
+        name,
+        "title"
+            | "style"
+            | "class"
+            | "id"
+            | "lang"
+            | "xml:lang"
+            | "xml:space"
+            | "dir"
+            | "accesskey"
+            | "tabindex"
+            | "span"
+            | "width"
+            | "height"
+            | "align"
+            | "valign"
+            | "char"
+            | "charoff"
+            | "abbr"
+            | "axis"
+            | "headers"
+            | "scope"
+            | "rowspan"
+            | "colspan"
+            | "href"
+            | "hreflang"
+            | "name"
+            | "rel"
+            | "rev"
+            | "charset"
+            | "type"
+            | "coords"
+            | "shape"
+            | "src"
+            | "alt"
+            | "longdesc"
+            | "usemap"
+            | "ismap"
+            | "cite"
+            | "datetime"
+            | "summary"
+            | "border"
+            | "frame"
+            | "rules"
+            | "cellspacing"
+            | "cellpadding"
+            | "nowrap"
+            | "bgcolor"
+            | "color"
+            | "size"
+            | "face"
+            | "compact"
+            | "start"
+            | "value"
+            | "clear"
+            | "noshade"
+    )
+}
 
 const NAMESPACE: &str = "http://www.w3.org/1999/xhtml";
+/// More than FHIR knows.
+const MAX_ATTRIBUTES: usize = 70;
 /// How deep elements may nest: a page's tables stay far below.
 const MAX_NESTING: usize = 64;
 
@@ -195,7 +202,7 @@ impl<'a> Scan<'a> {
 
     fn element(&mut self, tag: &'a str) -> Result<(), Fault> {
         let (name, mut rest) = split_name(tag);
-        if !ELEMENTS.contains(&name) {
+        if !is_element(name) {
             return Err(Fault::Form(
                 "uses an element that FHIR does not allow; only basic formatting in lower case, \
                  no scripts, forms, frames or objects",
@@ -229,7 +236,7 @@ impl<'a> Scan<'a> {
             } else {
                 allowed(attribute, value)?;
             }
-            if seen.contains(&attribute) || seen.len() > ATTRIBUTES.len() {
+            if seen.contains(&attribute) || seen.len() > MAX_ATTRIBUTES {
                 return Err(Fault::Form("has an attribute twice on one element"));
             }
             seen.push(attribute);
@@ -260,7 +267,7 @@ fn attribute(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn allowed(name: &str, value: &str) -> Result<(), Fault> {
-    if !ATTRIBUTES.contains(&name) {
+    if !is_attribute(name) {
         return Err(Fault::Form("has an attribute that FHIR does not allow, such as an event handler"));
     }
     entities(value)?;

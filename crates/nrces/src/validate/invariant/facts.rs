@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::validate::document::{Document, Resolved};
+use crate::validate::json;
 
 /// The UCUM system.
 pub(super) const UCUM: &str = "http://unitsofmeasure.org";
@@ -26,7 +27,7 @@ impl<'a> Facts<'a> {
 
     /// The type of the entry that a Reference leads to.
     pub(super) fn target_type(&self, reference: &Value) -> Option<&'a str> {
-        let reference = reference.get("reference").and_then(Value::as_str)?;
+        let reference = json::text(reference, "reference")?;
         match self.document.resolve(reference, self.entry?) {
             Resolved::To(at) | Resolved::Loosely(at) => Some(self.document.entries.get(at)?.kind),
             Resolved::Nowhere => None,
@@ -44,12 +45,12 @@ impl<'a> Facts<'a> {
 
     /// A string element.
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {
-        self.value.get(name).and_then(Value::as_str)
+        json::text(self.value, name)
     }
 
     /// A number element.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
-        self.value.get(name).and_then(Value::as_f64)
+        json::field(self.value, name).and_then(Value::as_f64)
     }
 
     /// Repetitions of an element.
@@ -60,19 +61,21 @@ impl<'a> Facts<'a> {
 
 pub(super) fn has(value: &Value, name: &str) -> bool {
     let Some(map) = value.as_object() else { return false };
-    map.get(name).is_some_and(|v| !v.is_null())
-        || map.keys().any(|key| key.strip_prefix('_').is_some_and(|key| key == name))
+    map.iter().any(|(key, v)| match key.strip_prefix('_') {
+        Some(bare) => bare == name,
+        None => key == name && !v.is_null(),
+    })
 }
 
 pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    json::items(value, name)
 }
 
 /// Whether a CodeableConcept has this coding.
 pub(super) fn coded(concept: Option<&Value>, system: &str, codes: &[&str]) -> bool {
     let Some(concept) = concept else { return false };
     list(concept, "coding").iter().any(|coding| {
-        let text = |key: &str| coding.get(key).and_then(Value::as_str);
+        let text = |key: &str| json::text(coding, key);
         text("system") == Some(system) && text("code").is_some_and(|code| codes.contains(&code))
     })
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Native;
 use super::facts::{Facts, coded, has, list, order};
+use crate::validate::json;
 
 const fn native(key: &'static str, check: super::Check, mend: &'static str) -> Native {
     Native { key, check, mend }
@@ -66,7 +67,7 @@ pub(super) const ALL: &[Native] = &[
     native("dom-5", dom_5, "a contained resource has no `meta.security`: remove it"),
     native(
         "dom-6",
-        |f| f.value.get("text").is_some_and(|t| has(t, "div")),
+        |f| json::field(f.value, "text").is_some_and(|t| has(t, "div")),
         "has no narrative: apps that cannot read the data show nothing",
     ),
     native(
@@ -77,7 +78,7 @@ pub(super) const ALL: &[Native] = &[
     native("fhs-2", |f| f.has_choice("age") || !f.has("estimatedAge"), "`estimatedAge` needs `age[x]`"),
     native(
         "grp-1",
-        |f| !f.has("member") || f.value.get("actual") == Some(&Value::Bool(true)),
+        |f| !f.has("member") || json::field(f.value, "actual") == Some(&Value::Bool(true)),
         "members need `actual` true",
     ),
     native(
@@ -109,11 +110,13 @@ pub(super) const ALL: &[Native] = &[
 ];
 
 fn ait_1(f: &Facts<'_>) -> bool {
-    coded(f.value.get("verificationStatus"), ALLERGY_VERIFICATION, ERRONEOUS) || f.has("clinicalStatus")
+    coded(json::field(f.value, "verificationStatus"), ALLERGY_VERIFICATION, ERRONEOUS)
+        || f.has("clinicalStatus")
 }
 
 fn ait_2(f: &Facts<'_>) -> bool {
-    !coded(f.value.get("verificationStatus"), ALLERGY_VERIFICATION, ERRONEOUS) || !f.has("clinicalStatus")
+    !coded(json::field(f.value, "verificationStatus"), ALLERGY_VERIFICATION, ERRONEOUS)
+        || !f.has("clinicalStatus")
 }
 
 fn app_3(f: &Facts<'_>) -> bool {
@@ -130,23 +133,24 @@ fn con_3(f: &Facts<'_>) -> bool {
         f.all("category").iter().any(|c| coded(Some(c), CONDITION_CATEGORY, &["problem-list-item"]));
     f.has("clinicalStatus")
         || !problem
-        || coded(f.value.get("verificationStatus"), CONDITION_VERIFICATION, ERRONEOUS)
+        || coded(json::field(f.value, "verificationStatus"), CONDITION_VERIFICATION, ERRONEOUS)
 }
 
 fn con_4(f: &Facts<'_>) -> bool {
     let past = &["resolved", "remission", "inactive"];
-    !f.has_choice("abatement") || coded(f.value.get("clinicalStatus"), CONDITION_CLINICAL, past)
+    !f.has_choice("abatement") || coded(json::field(f.value, "clinicalStatus"), CONDITION_CLINICAL, past)
 }
 
 fn con_5(f: &Facts<'_>) -> bool {
-    !coded(f.value.get("verificationStatus"), CONDITION_VERIFICATION, ERRONEOUS) || !f.has("clinicalStatus")
+    !coded(json::field(f.value, "verificationStatus"), CONDITION_VERIFICATION, ERRONEOUS)
+        || !f.has("clinicalStatus")
 }
 
 fn ctm_1(f: &Facts<'_>) -> bool {
     if !f.has("onBehalfOf") {
         return true;
     }
-    let member = f.value.get("member").and_then(|m| f.target_type(m));
+    let member = json::field(f.value, "member").and_then(|m| f.target_type(m));
     member.is_none_or(|kind| kind == "Practitioner")
 }
 
@@ -155,12 +159,12 @@ fn dom_2(f: &Facts<'_>) -> bool {
 }
 
 fn dom_4(f: &Facts<'_>) -> bool {
-    let meta = |r: &Value, key: &str| r.get("meta").is_some_and(|m| has(m, key));
+    let meta = |r: &Value, key: &str| json::field(r, "meta").is_some_and(|m| has(m, key));
     f.all("contained").iter().all(|r| !meta(r, "versionId") && !meta(r, "lastUpdated"))
 }
 
 fn dom_5(f: &Facts<'_>) -> bool {
-    f.all("contained").iter().all(|r| !r.get("meta").is_some_and(|m| has(m, "security")))
+    f.all("contained").iter().all(|r| !json::field(r, "meta").is_some_and(|m| has(m, "security")))
 }
 
 /// Every contained resource is referred to, or refers to the one around it.
@@ -172,7 +176,7 @@ fn dom_3(f: &Facts<'_>) -> bool {
     let mut local = HashSet::new();
     fragments(f.value, &mut local);
     contained.iter().all(|resource| {
-        let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
+        let id = json::text(resource, "id").unwrap_or_default();
         let mut own = HashSet::new();
         local.contains(id) || {
             fragments(resource, &mut own);
@@ -206,14 +210,16 @@ fn obs_7(f: &Facts<'_>) -> bool {
         return true;
     }
     let named = |coding: &Value| {
-        let text = |key: &str| coding.get(key).and_then(Value::as_str).map(str::to_owned);
+        let text = |key: &str| json::text(coding, key).map(str::to_owned);
         (text("system"), text("code"))
     };
     let codings = |concept: Option<&Value>| -> Vec<_> {
         concept.map(|c| list(c, "coding")).unwrap_or_default().iter().map(named).collect()
     };
-    let own: HashSet<_> = codings(f.value.get("code")).into_iter().collect();
-    !f.all("component").iter().any(|c| codings(c.get("code")).iter().any(|coding| own.contains(coding)))
+    let own: HashSet<_> = codings(json::field(f.value, "code")).into_iter().collect();
+    !f.all("component")
+        .iter()
+        .any(|c| codings(json::field(c, "code")).iter().any(|coding| own.contains(coding)))
 }
 
 fn pat_1(f: &Facts<'_>) -> bool {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Native;
 use super::facts::{Facts, UCUM, has, list, order};
+use crate::validate::json;
 
 const fn native(key: &'static str, check: super::Check, mend: &'static str) -> Native {
     Native { key, check, mend }
@@ -67,7 +68,8 @@ fn age_1(f: &Facts<'_>) -> bool {
 }
 
 fn cnt_3(f: &Facts<'_>) -> bool {
-    let whole = f.value.get("value").and_then(Value::as_number).is_none_or(|n| !n.to_string().contains('.'));
+    let whole =
+        json::field(f.value, "value").and_then(Value::as_number).is_none_or(|n| !n.to_string().contains('.'));
     measured(f) && f.text("code").is_none_or(|c| c == "1") && whole
 }
 
@@ -98,13 +100,15 @@ fn rat_1(f: &Facts<'_>) -> bool {
 fn ref_1(f: &Facts<'_>) -> bool {
     let Some(id) = f.text("reference").and_then(|r| r.strip_prefix('#')) else { return true };
     // `#` alone is the resource around.
-    id.is_empty() || list(f.root, "contained").iter().any(|r| r.get("id").and_then(Value::as_str) == Some(id))
+    id.is_empty() || list(f.root, "contained").iter().any(|r| json::text(r, "id") == Some(id))
 }
 
 fn rng_2(f: &Facts<'_>) -> bool {
-    let (Some(low), Some(high)) = (f.value.get("low"), f.value.get("high")) else { return true };
-    let number = |v: &Value| v.get("value").and_then(Value::as_f64);
-    let unit = |v: &Value| v.get("code").or_else(|| v.get("unit")).cloned();
+    let (Some(low), Some(high)) = (json::field(f.value, "low"), json::field(f.value, "high")) else {
+        return true;
+    };
+    let number = |v: &Value| json::field(v, "value").and_then(Value::as_f64);
+    let unit = |v: &Value| json::field(v, "code").or_else(|| json::field(v, "unit")).cloned();
     match (number(low), number(high)) {
         (Some(l), Some(h)) if unit(low) == unit(high) => l <= h,
         _ => true,
