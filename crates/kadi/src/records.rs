@@ -3,7 +3,7 @@
 use abdm::id::HiType;
 use domain::facility::Facility;
 use domain::patient::{Birth, Patient};
-use nrces::validate::{Mode, validate};
+use nrces::validate::{Mode, record_type, validate};
 use nrces::{Context, Issue, PatientContext, Seed, TypedIdentifier, Visit};
 use serde::Deserialize;
 use serde_json::Value;
@@ -105,10 +105,11 @@ impl RecordInput {
         let (bundle, issues) = match (&self.data, &self.bundle, &self.file) {
             (Some(data), _, _) => build(hi_type, data.get().as_bytes(), &context(around, place)),
             (_, Some(bundle), _) => take_over(hi_type, bundle),
-            (_, _, Some(file)) => match from_file(file) {
-                Ok(data) => build(hi_type, data.to_string().as_bytes(), &context(around, place)),
-                Err(issues) => (None, issues),
-            },
+            (_, _, Some(file)) => {
+                let context = context(around, place);
+                let data = nrces::from_file(&file.content_type, &file.data, &file.title, &context);
+                build(hi_type, data.to_string().as_bytes(), &context)
+            }
             _ => return Err(RecordInputError::Form),
         };
         let valid = bundle.is_some() && !issues.iter().any(Issue::is_error);
@@ -127,13 +128,11 @@ fn build(hi_type: HiType, data: &[u8], context: &Context) -> (Option<Vec<u8>>, V
 fn take_over(hi_type: HiType, bundle: &RawValue) -> (Option<Vec<u8>>, Vec<Issue>) {
     let value: Value = serde_json::from_str(bundle.get()).unwrap_or_default();
     let mut issues = validate(&value, Mode::Send);
-    let _ = (hi_type, &mut issues);
+    if record_type(&value).is_some_and(|found| found != to_nrces(hi_type)) {
+        let message = "The document is of another record type than hiType says; correct hiType.";
+        issues.push(Issue::error("Bundle.entry[0].resource.type", "record-type", message));
+    }
     (Some(bundle.get().as_bytes().to_vec()), issues)
-}
-
-fn from_file(file: &FileInput) -> Result<Value, Vec<Issue>> {
-    let _ = file;
-    Err(vec![Issue::error("/file", "input.hi-type", "Files cannot be taken yet.")])
 }
 
 /// ABDM's type as the document crate names it.
