@@ -33,12 +33,14 @@ pub struct StoredConsent {
 }
 
 impl Tx {
-    /// The consent with this id; nobody else changes it until this transaction ends.
+    /// The consent with this id; nobody else changes it, or makes it if it is not there yet, until this transaction
+    /// ends. Otherwise a grant that was slow to be stored could undo the revocation that overtook it.
     pub async fn lock_consent(
         &mut self,
         facility: &FacilityId,
         id: &ConsentId,
     ) -> Result<Option<StoredConsent>> {
+        self.lock_name(&format!("consent {} of {facility}", id.as_str())).await?;
         let row = self
             .optional(
                 concat!(

@@ -168,18 +168,20 @@ impl Tx {
         rows.iter().map(|row| self.read_exchange(row)).collect()
     }
 
-    /// Up to `limit` exchanges that should have been answered by now.
-    pub async fn overdue_exchanges(&mut self, limit: u32) -> Result<Vec<Exchange>> {
+    /// Up to `limit` exchanges that should have been answered by now, or, begun before `sent_before`, have not even
+    /// been accepted.
+    pub async fn overdue_exchanges(&mut self, sent_before: Timestamp, limit: u32) -> Result<Vec<Exchange>> {
         let now = self.now();
         let rows = self
             .all(
                 concat!(
                     "SELECT ",
                     columns!(),
-                    " FROM exchange WHERE state IN ('sent', 'waiting', 'overdue') AND overdue_at <= $1 \
-                     ORDER BY overdue_at LIMIT $2"
+                    " FROM exchange WHERE (state IN ('sent', 'waiting', 'overdue') AND overdue_at <= $1) \
+                     OR (state = 'sent' AND overdue_at IS NULL AND started_at <= $2) \
+                     ORDER BY started_at LIMIT $3"
                 ),
-                args![now, limit],
+                args![now, sent_before, limit],
             )
             .await?;
         rows.iter().map(|row| self.read_exchange(row)).collect()

@@ -20,6 +20,16 @@ const CONNECTIONS: u32 = 16;
 /// How long a connection is waited for before the store says that it is overloaded.
 const ACQUIRE: Duration = Duration::from_secs(30);
 
+/// Settings of a connection to PostgreSQL. An instance whose network was cut cannot end its transaction; the server
+/// must, or the rows it locked would stay locked for hours.
+const SESSION: [(&str, &str); 5] = [
+    ("synchronous_commit", "on"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "4"),
+];
+
 /// What a store is opened with.
 #[derive(Clone)]
 pub struct Options {
@@ -259,7 +269,7 @@ pub(crate) fn new_id(now: Timestamp) -> Uuid {
 async fn connect(url: &str) -> Result<Pools> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Url(error.to_string()))?;
-        let options = options.application_name("kadi").options([("synchronous_commit", "on")]);
+        let options = options.application_name("kadi").options(SESSION);
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
         return Ok(Pools::Postgres(pool.connect_with(options).await?));
     }

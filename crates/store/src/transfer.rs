@@ -231,6 +231,18 @@ impl Tx {
         rows.iter().map(|row| self.read_transfer(row)).collect()
     }
 
+    /// Transfers whose deadline has passed without an end: `(facility, transaction)`, up to `limit`.
+    pub async fn transfers_past_deadline(&mut self, limit: u32) -> Result<Vec<(FacilityId, TransactionId)>> {
+        let now = self.now();
+        let rows = self
+            .all(
+                "SELECT facility_id, transaction_id FROM transfer WHERE ended_at IS NULL AND deadline <= $1 LIMIT $2",
+                args![now, limit],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((row.parse("facility_id")?, row.parse("transaction_id")?))).collect()
+    }
+
     /// Up to `limit` pages that have not been settled, in order.
     pub async fn pending_pages(
         &mut self,

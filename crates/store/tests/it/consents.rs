@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use abdm::id::ConsentId;
 use domain::consent::ConsentStatus;
+use store::testing::TestDatabase;
 use store::{Store, StoredConsent, on_both_databases};
 
 use crate::world::{START, World, address, at, facility_id, other_facility};
@@ -86,4 +87,24 @@ on_both_databases! {
             assert_eq!(listed, ["c0", "c3", "c2", "c1"], "{per_page} per page");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_waits_for_the_grant_that_is_just_being_stored() {
+    let world = World::new(TestDatabase::postgres().await).await;
+    let (here, granted) = (facility_id(), consent("c1"));
+    let mut tx = world.store.begin().await.unwrap();
+    assert!(tx.lock_consent(&here, &granted.id).await.unwrap().is_none());
+    let other = world.another_instance().await;
+    let id = granted.id.clone();
+    let revoking = tokio::spawn(async move {
+        let mut tx = other.begin().await.unwrap();
+        tx.lock_consent(&facility_id(), &id).await.unwrap().map(|known| known.status)
+    });
+    for _ in 0..50 {
+        world.store.ping().await.unwrap(); // time enough to get past a lock that is none
+    }
+    tx.put_consent(&here, &granted, None).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(revoking.await.unwrap(), Some(ConsentStatus::Granted), "it sees what it revokes");
 }
