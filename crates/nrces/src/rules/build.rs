@@ -77,6 +77,11 @@ impl Rules {
         self.profiles.get(url.split('|').next().unwrap_or(url))
     }
 
+    /// Whether any profile constrains a type.
+    pub(crate) fn constrains(&self, kind: &str) -> bool {
+        self.profiles.values().any(|profile| *profile.of == *kind)
+    }
+
     pub(crate) fn invariants(&self) -> &[Invariant] {
         &self.invariants
     }

@@ -147,6 +147,12 @@ impl Codes {
         self.systems.get(system)?.displays.get(code).map(AsRef::as_ref).filter(|d: &&str| !d.is_empty())
     }
 
+    /// The display of a code of a system that is wholly known.
+    pub(crate) fn complete_display(&self, system: &str, code: &str) -> Option<&str> {
+        let system = self.systems.get(system).filter(|s| s.complete)?;
+        system.displays.get(code).map(AsRef::as_ref).filter(|d: &&str| !d.is_empty())
+    }
+
     /// Every known system and code with its display.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.systems.iter().flat_map(|(system, known)| {

@@ -205,7 +205,8 @@ fn special(code: &str) -> Special {
         }
         "Reference" => Special::Reference,
         "Extension" => Special::Extension,
-        "Narrative" => Special::Narrative,
+        "Identifier" => Special::Identifier,
+        "Attachment" => Special::Attachment,
         _ => Special::None,
     }
 }

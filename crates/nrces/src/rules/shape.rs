@@ -156,7 +156,8 @@ pub(crate) enum Special {
     Quantity,
     Reference,
     Extension,
-    Narrative,
+    Identifier,
+    Attachment,
 }
 
 /// One allowed target of a reference.

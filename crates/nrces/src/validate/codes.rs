@@ -9,6 +9,8 @@ use crate::rules::{Binding, Form, Member, Special, TypeUse};
 
 /// Every MIME type (BCP 13): told by its form.
 const MIME_TYPES: &str = "http://hl7.org/fhir/ValueSet/mimetypes";
+/// The guide's own code systems, which a version of it holds wholly.
+const NRCES_SYSTEMS: &str = "https://nrces.in/";
 /// At most so many codes are listed in a message.
 const LISTED: usize = 12;
 
@@ -77,22 +79,46 @@ impl<'a> Walk<'a> {
         format!("{}: use one of {}", set.url, codes.join(", "))
     }
 
+    /// A system that is no address of anything tells codes of nobody.
+    pub(crate) fn absolute(&mut self, value: &Value, path: &Path<'_>) {
+        if json::text(value, "system").is_some_and(|system| !system.is_empty() && !system.contains(':')) {
+            let what = "must be an absolute URI, such as https://facility.example/ids";
+            self.error(&path.key("system"), "system-absolute", what);
+        }
+    }
+
     /// A coding by itself: a code that its system lacks, a wrong display.
     pub(crate) fn coding(&mut self, value: &'a Value, path: &Path<'_>) {
         let text = |key: &str| json::text(value, key);
+        self.absolute(value, path);
         let (Some(system), Some(code)) = (text("system"), text("code")) else { return };
         let codes = &self.rules.codes;
         if codes.in_system(system, code) == Member::No {
-            self.warning(&path.key("code"), "code-unknown", "is no code of its system; check it for a slip");
+            let what = "is no code of its system; check it for a slip";
+            if system.starts_with(NRCES_SYSTEMS) {
+                self.error(&path.key("code"), "code-unknown", what);
+            } else {
+                // HL7 adds codes to its systems between versions.
+                self.warning(&path.key("code"), "code-unknown", what);
+            }
             return;
         }
-        let checked = match system {
-            "http://snomed.info/sct" => sctid(code),
-            "http://loinc.org" => loinc(code),
-            _ => true,
+        let known = codes.complete_display(system, code);
+        if let (Some(known), Some(display)) = (known, text("display"))
+            && !alike(known, display)
+        {
+            let what = format!("is not the display of its code, which is `{known}`");
+            self.warning(&path.key("display"), "display", what);
+        }
+        let (formed, checked) = match system {
+            "http://snomed.info/sct" => (sctid_form(code), sctid as fn(&str) -> bool),
+            "http://loinc.org" => (loinc_form(code), loinc as fn(&str) -> bool),
+            _ => return,
         };
-        if !checked {
-            let what = "has a wrong form or check digit for its system; check it for a slip";
+        if !formed {
+            self.error(&path.key("code"), "code-form", "has not the form of a code of its system");
+        } else if !checked(code) {
+            let what = "has a wrong check digit for its system; check it for a slip";
             self.warning(&path.key("code"), "code-form", what);
         }
     }
@@ -109,6 +135,14 @@ fn said(ty: &TypeUse, value: &Value) -> bool {
     }
 }
 
+/// The same words, whatever their case and white space.
+fn alike(a: &str, b: &str) -> bool {
+    let words = |text: &str| {
+        text.split_whitespace().flat_map(str::chars).flat_map(char::to_lowercase).collect::<String>()
+    };
+    a == b || words(a) == words(b)
+}
+
 /// `type/subtype`, parameters may follow.
 fn mime_type(text: &str) -> bool {
     let word =
@@ -117,7 +151,20 @@ fn mime_type(text: &str) -> bool {
     plain.split_once('/').is_some_and(|(kind, sub)| word(kind) && word(sub))
 }
 
-/// SNOMED CT identifiers: 6 to 18 digits, the last a Verhoeff check digit.
+/// SNOMED CT identifiers: 6 to 18 digits.
+fn sctid_form(code: &str) -> bool {
+    (6..=18).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// LOINC codes: up to seven digits, a dash and one digit. Parts, answers and
+/// lists begin with a letter.
+fn loinc_form(code: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.len() <= 7 && text.bytes().all(|b| b.is_ascii_digit());
+    let number = ["LP", "LA", "LL", "LG"].iter().find_map(|p| code.strip_prefix(p)).unwrap_or(code);
+    number.split_once('-').is_some_and(|(number, check)| digits(number) && check.len() == 1 && digits(check))
+}
+
+/// Whether the last digit of a SNOMED CT identifier is its Verhoeff check digit.
 fn sctid(code: &str) -> bool {
     const MULTIPLY: [[u8; 10]; 10] = [
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
@@ -141,26 +188,21 @@ fn sctid(code: &str) -> bool {
         [2, 7, 9, 3, 8, 0, 6, 4, 1, 5],
         [7, 0, 4, 6, 9, 1, 3, 2, 5, 8],
     ];
-    if !(6..=18).contains(&code.len()) || !code.bytes().all(|b| b.is_ascii_digit()) {
-        return false;
-    }
     let at = |table: &[[u8; 10]], row: usize, column: u8| {
         table.get(row).and_then(|r| r.get(usize::from(column))).copied().unwrap_or_default()
     };
     let check = code.bytes().rev().enumerate().fold(0_u8, |check, (n, b)| {
-        let permuted = at(&PERMUTE, n % 8, b - b'0');
+        let permuted = at(&PERMUTE, n % 8, b.saturating_sub(b'0'));
         at(&MULTIPLY, usize::from(check), permuted)
     });
     check == 0
 }
 
-/// LOINC codes: digits, a dash, a Luhn check digit. Parts (`LP`, `LA`) pass.
+/// Whether the last digit of a LOINC code is its Luhn check digit.
 fn loinc(code: &str) -> bool {
-    if code.starts_with('L') {
+    let Some((number, check)) = code.split_once('-').filter(|(n, _)| !n.starts_with('L')) else {
         return true;
-    }
-    let Some((number, check)) = code.split_once('-') else { return false };
-    let digits = !number.is_empty() && number.len() <= 7 && number.bytes().all(|b| b.is_ascii_digit());
+    };
     let sum: u32 = number
         .bytes()
         .rev()
@@ -171,7 +213,7 @@ fn loinc(code: &str) -> bool {
             doubled / 10 + doubled % 10
         })
         .sum();
-    digits && check.parse::<u32>().is_ok_and(|c| check.len() == 1 && c == (10 - sum % 10) % 10)
+    check.parse::<u32>().is_ok_and(|c| c == (10 - sum % 10) % 10)
 }
 
 #[cfg(test)]
@@ -181,16 +223,22 @@ mod tests {
     #[test]
     fn check_digits_tell_slips() {
         for code in ["371530004", "440545006", "41000179103", "1003642006", "138875005"] {
-            assert!(sctid(code), "{code}");
+            assert!(sctid_form(code) && sctid(code), "{code}");
         }
-        for code in ["371530005", "371530040", "12345", "37153000x", "", "1234567890123456789"] {
-            assert!(!sctid(code), "{code}");
+        for code in ["371530005", "371530040"] {
+            assert!(sctid_form(code) && !sctid(code), "{code}");
+        }
+        for code in ["12345", "37153000x", "", "1234567890123456789", "371530004 "] {
+            assert!(!sctid_form(code), "{code}");
         }
         for code in ["8867-4", "29463-7", "85354-9", "2708-6", "LP7753-9"] {
-            assert!(loinc(code), "{code}");
+            assert!(loinc_form(code) && loinc(code), "{code}");
         }
-        for code in ["8867-5", "8876-4", "8867", "", "-4", "x-1", "12345678-9"] {
-            assert!(!loinc(code), "{code}");
+        for code in ["8867-5", "8876-4"] {
+            assert!(loinc_form(code) && !loinc(code), "{code}");
+        }
+        for code in ["8867", "", "-4", "x-1", "12345678-9", "8867-45", "8867-"] {
+            assert!(!loinc_form(code), "{code}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! and a FHIRPath location over the JSON's own names, and holds nothing of the
 //! record's content in what it says.
 
+mod attachment;
 mod bundle;
 mod codes;
 mod document;

@@ -67,6 +67,15 @@ impl<'p> Path<'p> {
         self.up
     }
 
+    /// Whether the extension that stands here is part of another.
+    pub(crate) fn is_in_extension(&self) -> bool {
+        let mut up = self.up.and_then(|list| list.up);
+        if let Some(path) = up.filter(|path| matches!(path.step, Step::Index(_))) {
+            up = path.up;
+        }
+        up.is_some_and(|path| matches!(path.step, Step::Name("extension" | "modifierExtension")))
+    }
+
     /// Whether this is a repetition of `section`.
     pub(crate) fn is_section(&self) -> bool {
         let indexed = matches!(self.step, Step::Index(_));

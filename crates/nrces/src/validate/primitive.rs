@@ -57,10 +57,14 @@ fn check_text(primitive: Primitive, text: &str) -> Result<(), Fault> {
     match primitive {
         Primitive::String | Primitive::Markdown => {
             want(text.len() <= MAX_STRING, "must not be longer than 1 MB")?;
-            want(!text.chars().all(char::is_whitespace), "must not be blank; leave the element out")
+            want(!text.chars().all(char::is_whitespace), "must not be blank; leave the element out")?;
+            let control = |b: u8| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r');
+            want(!text.bytes().any(control), "must not hold control characters")
         }
         Primitive::Uri | Primitive::Url | Primitive::Canonical => {
             want(!blank_within(text), "must be a URI, without white space")?;
+            let relative = primitive == Primitive::Canonical && !text.contains(':') && !text.starts_with('#');
+            want(!relative, "must be an absolute URL")?;
             if !text.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("urn:")) {
                 return Ok(());
             }

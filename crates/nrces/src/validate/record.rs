@@ -5,8 +5,6 @@ use serde_json::Value;
 use super::json;
 use crate::HiType;
 
-const SNOMED: &str = "http://snomed.info/sct";
-
 /// The type that a SNOMED CT code of `Composition.type` names.
 fn by_code(code: &str) -> Option<HiType> {
     Some(match code {
@@ -38,9 +36,9 @@ pub fn record_type(bundle: &Value) -> Option<HiType> {
 pub(crate) fn of_composition(composition: &Value) -> Option<HiType> {
     let kind = json::field(composition, "type");
     let codings = kind.and_then(|k| json::field(k, "coding")).and_then(Value::as_array).into_iter().flatten();
-    let text = |v: &Value, key: &str| json::text(v, key).map(str::to_owned);
-    let snomed = codings.filter(|c| text(c, "system").as_deref() == Some(SNOMED));
-    let mut named: Vec<HiType> = snomed.filter_map(|c| by_code(&text(c, "code")?)).collect();
+    // Whatever the system: others write SNOMED CT's name in many ways, and the
+    // profile tells of a wrong one.
+    let mut named: Vec<HiType> = codings.filter_map(|c| by_code(json::text(c, "code")?)).collect();
     named.extend(match kind.and_then(|k| json::field(k, "text")).and_then(Value::as_str) {
         Some("Wellness Record") => Some(HiType::WellnessRecord),
         Some("Invoice Record") => Some(HiType::Invoice),

@@ -101,6 +101,7 @@ impl<'a> Run<'a> {
         if let Some(shape) = shape {
             walk.object(shape, bundle, &Path::root("Bundle"));
         }
+        claimed_profiles(&mut walk, bundle, "Bundle", &Path::root("Bundle"), &mut Vec::new());
         bundle::check_entries(&mut walk, bundle);
         if self.document_rules {
             bundle::check_document(&mut walk, bundle);
@@ -186,26 +187,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        let claimed = json::field(resource, "meta").map(|m| json::items(m, "profile")).into_iter().flatten();
-        for (n, url) in claimed.filter_map(Value::as_str).enumerate() {
-            match self.rules.profile(url) {
-                Some(profile) if *profile.of == *entry.kind => shapes.push(profile.shape),
-                Some(_) => {
-                    let path = Path::root(&root);
-                    let (meta, what) = (path.key("meta"), "is a profile of another resource type");
-                    walk.error(&meta.key("profile").index(n), "profile-type", what);
-                }
-                None if url.starts_with(NRCES) => {
-                    let path = Path::root(&root);
-                    let (meta, what) = (
-                        path.key("meta"),
-                        "is no profile of this version of the NRCeS guide; it was not checked",
-                    );
-                    walk.warning(&meta.key("profile").index(n), "profile-unknown", what);
-                }
-                None => {}
-            }
-        }
+        claimed_profiles(&mut walk, resource, entry.kind, &Path::root(&root), &mut shapes);
         self.take(at + 1, walk.found);
         for shape in shapes {
             self.hold(Place { entry: at, contained: None }, shape);
@@ -324,5 +306,35 @@ impl<'a> Run<'a> {
             issues.push(Issue::error("Bundle", "more", what));
         }
         issues
+    }
+}
+
+/// The known profiles that a resource claims; what is wrong with its claims is
+/// told.
+fn claimed_profiles(
+    walk: &mut Walk<'_>,
+    resource: &Value,
+    kind: &str,
+    path: &Path<'_>,
+    shapes: &mut Vec<ShapeId>,
+) {
+    let (meta, mut told) = (path.key("meta"), Vec::new());
+    let claimed = json::field(resource, "meta").map(|m| json::items(m, "profile")).unwrap_or_default();
+    for (n, url) in claimed.iter().filter_map(Value::as_str).enumerate() {
+        match walk.rules.profile(url) {
+            Some(profile) if *profile.of == *kind => shapes.push(profile.shape),
+            Some(_) => told.push((n, true)),
+            None if url.starts_with(NRCES) => told.push((n, false)),
+            None => {}
+        }
+    }
+    for (n, of_another) in told {
+        let (list, what) =
+            (meta.key("profile"), "is no profile of this version of the NRCeS guide; it was not checked");
+        if of_another {
+            walk.error(&list.index(n), "profile-type", "is a profile of another resource type");
+        } else {
+            walk.warning(&list.index(n), "profile-unknown", what);
+        }
     }
 }

@@ -2,26 +2,51 @@
 
 use serde_json::Value;
 
-use super::json;
 use super::path::Path;
 use super::record;
 use super::walk::Walk;
+use super::{attachment, json};
 use crate::HiType;
 
 /// Looks at one entry's resource.
 pub(crate) fn check(walk: &mut Walk<'_>, resource: &Value, path: &Path<'_>) {
-    if resource.pointer("/meta/profile/0").is_none() {
+    let kind = json::text(resource, "resourceType").unwrap_or_default();
+    if resource.pointer("/meta/profile/0").is_none() && walk.rules.constrains(kind) {
         let what =
             "claims no profile: name the NRCeS profile that it meets, by which readers choose how to show it";
         walk.warning(&path.key("meta").key("profile"), "profile-missing", what);
     }
-    if json::text(resource, "resourceType") == Some("Composition") {
+    readable(walk, resource, kind, path);
+    if kind == "Binary"
+        && let Some(data) = json::text(resource, "data")
+    {
+        attachment::content(walk, resource, data, path);
+    }
+    if kind == "Composition" {
         title(walk, resource, path);
         let sections = json::items(resource, "section");
         let list = path.key("section");
         for (at, section) in sections.iter().enumerate() {
             self::section(walk, section, &list.index(at));
         }
+    }
+}
+
+/// What a reader looks for first.
+fn readable(walk: &mut Walk<'_>, resource: &Value, kind: &str, path: &Path<'_>) {
+    let has = |names: &[&str]| {
+        let map = resource.as_object().into_iter().flatten();
+        map.into_iter().any(|(key, _)| names.iter().any(|name| key.starts_with(name)))
+    };
+    match kind {
+        "Patient" | "Practitioner" if !has(&["name"]) => {
+            walk.warning(&path.key("name"), "name-missing", "has no name to show: give `name` with `text`");
+        }
+        "Observation" if !has(&["value", "component", "hasMember", "dataAbsentReason", "note"]) => {
+            let what = "has no value to show: give one, or `dataAbsentReason`";
+            walk.warning(&path.key("value[x]"), "value-missing", what);
+        }
+        _ => {}
     }
 }
 

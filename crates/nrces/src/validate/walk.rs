@@ -13,7 +13,7 @@ use super::found::Found;
 use super::json;
 use super::path::Path;
 use super::primitive::{self, Fault};
-use super::{invariant, xhtml};
+use super::{attachment, invariant, xhtml};
 use crate::issue::Issue;
 use crate::rules::{Element, Form, Key, MANY, Primitive, Rare, Rules, Shape, ShapeId, Special, TypeUse};
 
@@ -278,8 +278,14 @@ impl<'a> Walk<'a> {
         match special {
             Special::Reference => self.reference(ty, value, path),
             Special::Coding => self.coding(value, path),
+            Special::Identifier | Special::Quantity => self.absolute(value, path),
+            Special::Attachment => attachment::check(self, value, path),
             Special::Extension => {
                 let url = json::text(value, "url");
+                if url.is_some_and(|url| !url.contains(':')) && !path.is_in_extension() {
+                    let what = "must be the absolute URL of the extension's definition";
+                    self.error(&path.key("url"), "extension-url", what);
+                }
                 if let Some(profile) = url.and_then(|url| self.rules.profile(url)) {
                     self.object(profile.shape, value, path);
                 }

@@ -100,6 +100,20 @@ fn strict_tells_what_will_not_show() {
 }
 
 #[test]
+fn strict_tells_of_what_leaves_a_page_empty() {
+    warned("prescription", remove("Patient/name"), "name-missing", "Patient.name");
+    warned("diagnostic-report", remove("Observation/valueQuantity"), "value-missing", "Observation.value[x]");
+}
+
+#[test]
+fn strict_tells_of_files_that_are_not_what_they_say() {
+    let at = "DocumentReference/content/0/attachment/contentType";
+    let place = "DocumentReference.content[0].attachment.data";
+    warned("health-document", set(at, "image/png"), "content-type", place);
+    warned("prescription", set("Binary/contentType", "image/jpeg"), "content-type", "Binary.data");
+}
+
+#[test]
 fn slips_of_codes_are_warned_of() {
     for (name, edit, rule, at) in [
         (
@@ -119,6 +133,12 @@ fn slips_of_codes_are_warned_of() {
             set("Patient/identifier/1/type/coding/0/code", "MRN"),
             "code-unknown",
             "Patient.identifier[1].type.coding[0].code",
+        ),
+        (
+            "op-consultation",
+            set("Patient/identifier/1/type/coding/0/display", "Medical licence"),
+            "display",
+            "Patient.identifier[1].type.coding[0].display",
         ),
         ("invoice", set("Invoice/type/coding/0/code", "05"), "binding-extensible", "Invoice.type"),
         (

@@ -29,6 +29,7 @@ faults! {
     no_composition: "op-consultation", remove("Bundle/entry/0") => "no-composition" at "Bundle.entry";
     a_second_patient: "op-consultation", push("Bundle/entry", json!({"fullUrl": "urn:uuid:0c5b6a3e-1111-4222-8333-444455556666", "resource": {"resourceType": "Patient"}})) => "document-patient" at "Bundle.entry[18].resource";
     a_profile_of_another_resource: "op-consultation", set("Patient/meta/profile/0", "https://nrces.in/ndhm/fhir/r4/StructureDefinition/Practitioner") => "profile-type" at "Patient.meta.profile[0]";
+    a_bundle_that_claims_a_profile_of_another_resource: "op-consultation", set("Bundle/meta/profile/0", "https://nrces.in/ndhm/fhir/r4/StructureDefinition/Patient") => "profile-type" at "Bundle.meta.profile[0]";
     a_signature_without_signer: "op-consultation", set("Bundle/signature", json!({"type": [{"system": "urn:iso-astm:E1762-95:2013", "code": "1.2.840.10065.1.12.1.1"}], "when": "2024-05-31T10:15:00+05:30"})) => "cardinality-min" at "Bundle.signature.who";
     a_second_reading_of_one_url: "op-consultation", all([set("Bundle/entry/2/fullUrl", "urn:uuid:0c5b6a3e-1111-4222-8333-444455556666"), set("Bundle/entry/3/fullUrl", "urn:uuid:0c5b6a3e-1111-4222-8333-444455556666")]) => "bdl-7" at "Bundle.entry[3].fullUrl";
 }

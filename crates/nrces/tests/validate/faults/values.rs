@@ -26,6 +26,16 @@ faults! {
     a_data_url_for_base64: "prescription", set("Binary/data", "data:application/pdf;base64,JVBERi0x") => "format" at "Binary.data";
     a_count_below_one: "immunization-record", set("Immunization/protocolApplied/0/doseNumberPositiveInt", 0) => "format" at "Immunization.protocolApplied[0].doseNumberPositiveInt";
     a_size_with_a_fraction: "health-document", set("DocumentReference/content/0/attachment/size", 7.5) => "format" at "DocumentReference.content[0].attachment.size";
+    a_size_that_is_not_that_of_the_data: "health-document", set("DocumentReference/content/0/attachment/size", 7) => "attachment-size" at "DocumentReference.content[0].attachment.size";
+    a_title_with_a_control_character: "op-consultation", set("Composition/title", "OP\u{1}note") => "format" at "Composition.title";
+    an_identifier_system_that_is_a_word: "op-consultation", set("Patient/identifier/0/system", "ABHA") => "system-absolute" at "Patient.identifier[0].system";
+    a_coding_system_that_is_a_word: "op-consultation", set("Encounter/class/system", "v3-ActCode") => "system-absolute" at "Encounter.class.system";
+    an_invoice_type_that_the_guide_does_not_have: "invoice", set("Invoice/type/coding/0/code", "77") => "code-unknown" at "Invoice.type.coding[0].code";
+    a_drug_code_that_is_a_word: "op-consultation", set("MedicationRequest/medicationCodeableConcept/coding/0/code", "PARA500") => "code-form" at "MedicationRequest.medicationCodeableConcept.coding[0].code";
+    a_test_code_that_is_a_word: "diagnostic-report", set("Observation/code/coding/0/code", "CHOL") => "code-form" at "Observation.code.coding[0].code";
+    a_unit_system_that_is_a_word: "diagnostic-report", set("Observation/valueQuantity/system", "UCUM") => "system-absolute" at "Observation.valueQuantity.system";
+    an_extension_url_that_is_a_word: "immunization-record", set("Immunization/extension/0/url", "BrandName") => "extension-url" at "Immunization.extension[0].url";
+    a_profile_by_its_name: "op-consultation", set("Patient/meta/profile/0", "Patient") => "format" at "Patient.meta.profile[0]";
     a_whole_number_too_large: "invoice", set("Invoice/lineItem/0/sequence", 3_000_000_000_u64) => "format" at "Invoice.lineItem[0].sequence";
 
     a_narrative_with_a_script: "op-consultation", set("Condition/text/div", "<div xmlns=\"http://www.w3.org/1999/xhtml\"><script>x</script></div>") => "txt-1" at "Condition.text.div";
