@@ -261,19 +261,30 @@ pub(super) async fn on_reply_sent(
     if transfer.ended_at.is_some() || tx.has_call(transfer.exchange, super::TRANSFER).await? {
         return Ok(());
     }
-    if !accepted {
-        return fail(tx, facility, &transfer).await;
-    }
+    if accepted { serve(tx, facility, &transfer).await } else { fail(tx, facility, &transfer).await }
+}
+
+/// Puts the transfer in the outbox: whoever leases the row serves its pages.
+async fn serve(tx: &mut Tx, facility: &Facility, transfer: &Transfer) -> Result<()> {
     let call = Call {
         id: tx.new_id(),
         facility: facility.id.clone(),
         exchange: transfer.exchange,
         kind: super::TRANSFER,
-        subject: transaction.as_str().to_owned(),
+        subject: transfer.transaction.as_str().to_owned(),
         body: Vec::new(),
         due_at: tx.now(),
     };
     Ok(tx.enqueue(&call).await?)
+}
+
+/// The deadline has passed before ABDM had our reply: the pages are settled as they are, and the gateway is told.
+pub async fn past_deadline(tx: &mut Tx, facility: &Facility, transaction: &TransactionId) -> Result<()> {
+    let Some(transfer) = tx.lock_transfer(&facility.id, transaction).await? else { return Ok(()) };
+    if transfer.ended_at.is_some() || tx.has_call(transfer.exchange, super::TRANSFER).await? {
+        return Ok(());
+    }
+    serve(tx, facility, &transfer).await
 }
 
 fn transaction_of_reply(body: &[u8]) -> Result<TransactionId> {

@@ -89,8 +89,9 @@ async fn receive(
         tracing::warn!(callback = %callback, error = %error, "a callback is not of its shape");
         Refused::Body(ErrorObject::new("ABDM-1006", &format!("Bad Request, invalid request Body: {error}")))
     })?;
-    let request_id = parts.headers.get("request-id").and_then(|value| value.to_str().ok());
-    let request_id = request_id.and_then(|id| id.parse::<RequestId>().ok());
+    // Kept as it came: a reply must repeat it letter for letter.
+    let request_id = parts.headers.get("request-id").and_then(|value| value.to_str().ok()).map(str::trim);
+    let request_id = request_id.filter(|id| id.parse::<RequestId>().is_ok());
     let request_id = request_id.ok_or_else(|| Refused::Body(hip::invalid_request_id()))?;
     let facility = route(&bridge, &parts.headers, &body).await?;
     let received = store::Callback {

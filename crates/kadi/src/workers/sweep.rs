@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ctx;
 use crate::bridge::Bridge;
-use crate::flows::{self, consent, link};
+use crate::flows::{self, consent, link, transfer};
 
 /// How often; also how finely a link's wait is kept.
 const EVERY: Duration = Duration::from_secs(1);
@@ -20,6 +20,7 @@ pub(super) async fn run(bridge: Arc<Bridge>, stop: CancellationToken) {
             ("overdue exchanges", overdue(&bridge).await),
             ("visits due for linking", due_links(&bridge).await),
             ("consents past their end", ended_consents(&bridge).await),
+            ("transfers past their deadline", late_transfers(&bridge).await),
         ] {
             if let Err(error) = result {
                 tracing::error!(what, error = %error, "sweep failed; the next one tries again");
@@ -30,7 +31,8 @@ pub(super) async fn run(bridge: Arc<Bridge>, stop: CancellationToken) {
 }
 
 async fn overdue(bridge: &Bridge) -> flows::Result<()> {
-    let overdue = bridge.store.read().await?.overdue_exchanges(MOST).await?;
+    let sent_before = bridge.clock.now() - bridge.rules.callback_overdue;
+    let overdue = bridge.store.read().await?.overdue_exchanges(sent_before, MOST).await?;
     for exchange in overdue {
         let mut tx = bridge.store.begin().await?;
         flows::on_overdue(&ctx(bridge), &mut tx, &exchange).await?;
@@ -56,6 +58,18 @@ async fn ended_consents(bridge: &Bridge) -> flows::Result<()> {
     for (facility, id) in ended {
         let mut tx = bridge.store.begin().await?;
         consent::expire(&mut tx, &facility, &id).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+async fn late_transfers(bridge: &Bridge) -> flows::Result<()> {
+    let late = bridge.store.read().await?.transfers_past_deadline(MOST).await?;
+    for (facility, transaction) in late {
+        let mut tx = bridge.store.begin().await?;
+        if let Some(facility) = tx.facility(&facility).await? {
+            transfer::past_deadline(&mut tx, &facility, &transaction).await?;
+        }
         tx.commit().await?;
     }
     Ok(())

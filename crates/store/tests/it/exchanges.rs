@@ -112,7 +112,7 @@ on_both_databases! {
         tx.commit().await.unwrap();
         for (passes, found) in [(299, vec![]), (1, vec![silent.id])] {
             world.pass(Duration::from_secs(passes));
-            let overdue = world.store.read().await.unwrap().overdue_exchanges(10).await.unwrap();
+            let overdue = world.store.read().await.unwrap().overdue_exchanges(jiff::Timestamp::MIN, 10).await.unwrap();
             assert_eq!(overdue.iter().map(|exchange| exchange.id).collect::<Vec<_>>(), found);
         }
     }
