@@ -41,11 +41,11 @@ impl<'a> Walk<'a> {
         if !any {
             let what = "`reference` is missing: give the fullUrl of the entry that is meant";
             self.error(&path.key("reference"), "reference-empty", what);
-        } else if self.strict {
+        } else if self.strict && json::field(value, "display").is_none() {
             self.warning(
                 path,
                 "reference-unlinked",
-                "has no `reference`: readers of the document can show nothing of it",
+                "has neither `reference` nor `display`: readers of the document can show nothing of it",
             );
         }
     }

@@ -93,7 +93,7 @@ fn strict_tells_what_will_not_show() {
     );
     warned(
         "op-consultation",
-        set("Condition/encounter", json!({"display": "x"})),
+        set("Condition/encounter", json!({"identifier": {"value": "x"}})),
         "reference-unlinked",
         "Condition.encounter",
     );
