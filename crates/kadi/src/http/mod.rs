@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 use crate::bridge::Bridge;
 
 pub mod api;
+mod assets;
 pub mod auth;
 pub mod body;
 pub mod callbacks;
+mod console;
 mod docs;
 mod operations;
 pub mod paging;
@@ -26,7 +28,7 @@ pub type App = Arc<Bridge>;
 /// The routes of the private listener.
 pub fn private_router(app: &App) -> Router {
     let router = api::router(app).merge(operations::router()).merge(docs::router());
-    router.with_state(Arc::clone(app))
+    router.merge(console::router()).merge(assets::router()).with_state(Arc::clone(app))
 }
 
 /// Serves until `stop` is cancelled; requests under way are finished first. Answers without an end find the token in their

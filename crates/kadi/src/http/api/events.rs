@@ -1,12 +1,11 @@
 //! Events as they happen (server-sent events).
 //!
 //! A reader that gives `Last-Event-ID` goes on after it; without, it begins with the oldest event kept, so that a
-//! reader which lost its place loses nothing else. Ids sort by time, but two instances' transactions may become
-//! visible out of that order: so for a while after an event it is looked back, and what was shown already is left out.
+//! reader which lost its place loses nothing else. The ids of a facility's events grow in the order of their commits,
+//! so nothing comes to light behind the last one seen.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
@@ -26,9 +25,6 @@ use super::super::problem::{FieldError, Problem};
 
 /// How many events are read at once.
 const BATCH: u32 = 200;
-/// How long a transaction may take to become visible after its event got its id.
-const LOOK_BACK: Duration = Duration::from_secs(5);
-
 /// What happened. Ids and states only: nothing clinical, no names.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventView {
@@ -68,7 +64,7 @@ pub async fn events(
             Problem::invalid(vec![FieldError::new("/Last-Event-ID", "must be the id of an event")])
         })?),
     };
-    let reader = Reader { app, facility, after, shown: BTreeSet::new(), ready: Vec::new() };
+    let reader = Reader { app, facility, after, ready: VecDeque::new() };
     let stream = futures_util::stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await;
         Some((Ok(event), reader))
@@ -81,63 +77,40 @@ pub async fn events(
 struct Reader {
     app: App,
     facility: Facility,
-    /// The newest event shown.
+    /// The newest event read.
     after: Option<Uuid>,
-    /// Those shown of the time that is still looked back to.
-    shown: BTreeSet<Uuid>,
-    /// Read and not shown yet, newest first.
-    ready: Vec<Event>,
+    /// Read and not shown yet.
+    ready: VecDeque<Event>,
 }
 
 impl Reader {
     async fn next(&mut self) -> sse::Event {
         loop {
-            if let Some(event) = self.ready.pop() {
-                self.after = self.after.max(Some(event.id));
-                self.shown.insert(event.id);
+            if let Some(event) = self.ready.pop_front() {
                 return show(&event);
             }
             // Listening begins before reading, so that nothing falls between the two.
             let app = App::clone(&self.app);
-            let bell = app.store.woken(Queue::Events);
-            match self.read().await {
-                Ok(()) if !self.ready.is_empty() => continue,
-                Ok(()) => {}
-                Err(error) => tracing::warn!(error = %error, "events could not be read; trying again"),
+            let mut bell = std::pin::pin!(app.store.woken(Queue::Events));
+            let rung = futures_util::poll!(bell.as_mut()).is_ready();
+            if let Err(error) = self.read().await {
+                tracing::warn!(error = %error, "events could not be read; trying again");
             }
-            tokio::select! {
-                () = bell => {}
-                () = app.clock.sleep(super::POLL) => {}
+            if self.ready.is_empty() && !rung {
+                tokio::select! {
+                    () = bell => {}
+                    () = app.clock.sleep(super::POLL) => {}
+                }
             }
         }
     }
 
     async fn read(&mut self) -> store::Result<()> {
-        let from = self.after.map(|after| if self.shown.is_empty() { after } else { look_back(after) });
         let mut tx = self.app.store.read().await?;
-        let mut after = from;
-        // What was shown already may fill whole batches.
-        while self.ready.is_empty() {
-            let events = tx.events_after(&self.facility.id, after, BATCH).await?;
-            let Some(last) = events.last() else { break };
-            after = Some(last.id);
-            self.ready = events.into_iter().filter(|event| !self.shown.contains(&event.id)).collect();
-        }
-        self.ready.reverse();
-        if let Some(from) = from {
-            self.shown = self.shown.split_off(&from);
-        }
+        self.ready.extend(tx.events_after(&self.facility.id, self.after, BATCH).await?);
+        self.after = self.ready.back().map(|event| event.id).or(self.after);
         Ok(())
     }
-}
-
-/// The smallest id of an event so long before this one.
-fn look_back(id: Uuid) -> Uuid {
-    let Some(time) = id.get_timestamp() else { return id };
-    let (seconds, nanoseconds) = time.to_unix();
-    let seconds = seconds.saturating_sub(LOOK_BACK.as_secs());
-    uuid::Builder::from_unix_timestamp_millis(seconds * 1000 + u64::from(nanoseconds) / 1_000_000, &[0; 10])
-        .into_uuid()
 }
 
 fn show(event: &Event) -> sse::Event {

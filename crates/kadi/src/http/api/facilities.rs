@@ -2,8 +2,9 @@
 
 use abdm::id::{FacilityId, ServiceId};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use domain::facility::{Counter, Facility, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -192,21 +193,9 @@ fn read_counters(check: &mut Check, counters: Vec<CounterView>) -> Vec<Counter> 
     ))]
 pub async fn put(
     State(app): State<App>,
-    caller: Caller,
-    path: Result<IdPath<FacilityId>, Problem>,
+    Storing { caller, id }: Storing,
     Body(body): Body<FacilityBody>,
 ) -> Result<(StatusCode, Json<FacilityView>), Problem> {
-    let id = match (path, &caller.scope) {
-        (Ok(IdPath(id)), Scope::Admin) => id,
-        (Ok(IdPath(id)), Scope::Facility(own)) if id == *own => {
-            return Err(Problem::new(Code::Forbidden).detail("an administrator's key stores facilities"));
-        }
-        (Err(_), Scope::Admin) => {
-            let message = abdm::id::IdError::FacilityId.to_string();
-            return Err(Problem::new(Code::Invalid).field("/facilityId", message));
-        }
-        _ => return Err(Problem::not_found()),
-    };
     let mut tx = app.store.begin().await?;
     let before = tx.facility(&id).await?;
     let facility = body.read(id, before)?;
@@ -219,6 +208,32 @@ pub async fn put(
     tx.audit(&facility.id, &caller.actor(), "facility stored", facility.id.as_str()).await?;
     tx.commit().await?;
     Ok((super::created_or_ok(made), Json(facility.into())))
+}
+
+/// An administrator, and the facility that is to be stored.
+pub struct Storing {
+    caller: Caller,
+    id: FacilityId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Storing {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let named = IdPath::<FacilityId>::from_request_parts(parts, state).await;
+        match (named, &caller.scope) {
+            (Ok(IdPath(id)), Scope::Admin) => Ok(Self { caller, id }),
+            (Ok(IdPath(id)), Scope::Facility(own)) if id == *own => {
+                Err(Problem::new(Code::Forbidden).detail("an administrator's key stores facilities"))
+            }
+            (Err(_), Scope::Admin) => {
+                let message = abdm::id::IdError::FacilityId.to_string();
+                Err(Problem::new(Code::Invalid).field("/facilityId", message))
+            }
+            _ => Err(Problem::not_found()),
+        }
+    }
 }
 
 /// Read a facility
