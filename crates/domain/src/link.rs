@@ -66,6 +66,13 @@ impl Link {
         Self { state: LinkState::Waiting, error, due_at, ..self }
     }
 
+    /// A linked visit whose new HI type is not linked yet: it stays linked, and is looked at again at `due_at`, or,
+    /// without, only on request or after a change.
+    #[must_use]
+    pub fn stay(self, error: Option<Problem>, due_at: Option<Timestamp>) -> Self {
+        Self { error, due_at, ..self }
+    }
+
     /// There is nothing to ask (any more). What ABDM has linked stays linked.
     #[must_use]
     pub fn rest(self) -> Self {

@@ -379,7 +379,8 @@ async fn fail_waiting_of(
 ) -> Result<()> {
     for Candidate { context, .. } in candidates {
         let link = context.link.clone();
-        let link = link.fail(error.clone()).unwrap_or_else(|_| context.link.clone().stay(Some(error.clone()), None));
+        let link =
+            link.fail(error.clone()).unwrap_or_else(|_| context.link.clone().stay(Some(error.clone()), None));
         tx.put_link(&facility.id, &context.patient, &context.reference, &link).await?;
         if link.state == LinkState::Failed {
             raise(tx, facility, EventType::CareContextFailed, &context, LinkState::Failed).await?;
