@@ -28,7 +28,7 @@ pub fn run(arguments: &Profiles) -> anyhow::Result<()> {
     let out = &arguments.out;
     let base = match &arguments.base {
         Some(folder) => compile_base(&Package::open(folder)?)?,
-        None => Compiled { rules: read(out, "base")?, codes: read(out, "base-codes")? },
+        None => Compiled { rules: read(out, "base")?, codes: read(out, "base-codes")?, notes: Vec::new() },
     };
     let profiles = compile_text(&Package::open(&arguments.package)?, &[&base.rules, &base.codes])?;
     let rules = Rules::from_tables(&[&base.rules, &base.codes, &profiles.rules, &profiles.codes])
@@ -37,7 +37,7 @@ pub fn run(arguments: &Profiles) -> anyhow::Result<()> {
     write(out, "base-codes", &base.codes, "FHIR R4 (4.0.1): value sets and code systems")?;
     write(out, "nrces", &profiles.rules, "NRCeS profiles: what they change of FHIR R4")?;
     write(out, "nrces-codes", &profiles.codes, "NRCeS value sets and code systems")?;
-    rules.notes().iter().for_each(|note| tell(note));
+    profiles.notes.iter().chain(rules.notes()).for_each(|note| tell(note));
     Ok(())
 }
 

@@ -53,6 +53,10 @@ impl Rules {
         &self.notes
     }
 
+    pub(super) fn add_notes(&mut self, notes: Vec<String>) {
+        self.notes.extend(notes);
+    }
+
     /// The display of a code that the profiles name, if any.
     pub fn display(&self, system: &str, code: &str) -> Option<&str> {
         self.codes.display(system, code)

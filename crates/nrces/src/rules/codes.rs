@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::row::{Members, SetRow, SystemRow};
+use super::row::{ANY_SYSTEM, Members, SetRow, SystemRow};
 
 /// Whether a code belongs to a value set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl Codes {
         let Some(set) = self.set(set) else { return Member::Unknown };
         let mut answer = Member::No;
         for (of, members) in &set.systems {
-            if system.is_some_and(|s| s != &**of) {
+            if system.is_some_and(|s| s != &**of) && &**of != ANY_SYSTEM {
                 continue;
             }
             let found = match members {

@@ -19,13 +19,17 @@ pub struct Compiled {
     pub rules: String,
     /// Value sets and code systems.
     pub codes: String,
+    /// What of the package was left out, each as a sentence.
+    pub notes: Vec<String>,
 }
 
 /// Rules of a package of NRCeS profiles, over the built-in base of R4.
 pub fn compile(package: &Package) -> Result<Rules, RulesError> {
     let [base, base_codes, ..] = TABLES;
     let compiled = compile_text(package, &[base, base_codes])?;
-    Rules::from_tables(&[base, base_codes, &compiled.rules, &compiled.codes])
+    let mut rules = Rules::from_tables(&[base, base_codes, &compiled.rules, &compiled.codes])?;
+    rules.add_notes(compiled.notes);
+    Ok(rules)
 }
 
 /// The tables of a package of profiles, over the base tables given as text.
@@ -37,7 +41,16 @@ pub fn compile_text(package: &Package, base: &[&str]) -> Result<Compiled, RulesE
     let mut bases = Bases::default();
     known.definitions.iter().for_each(|d| bases.add(d));
     let mut tables = Tables::default();
+    let mut notes = Vec::new();
     for structure in package.structures.values().filter(|s| text(s, "derivation") != Some("specialization")) {
+        let of = text(structure, "type").unwrap_or_default();
+        if !bases.has(of) {
+            let name = text(structure, "url").unwrap_or_default();
+            notes.push(format!(
+                "the profile {name} constrains {of}, which is not known here; it is not checked"
+            ));
+            continue;
+        }
         let (definition, invariants) = profile(structure, &bases)?;
         tables.definitions.push(definition);
         add_invariants(&mut tables, invariants, &known.invariants);
@@ -47,16 +60,13 @@ pub fn compile_text(package: &Package, base: &[&str]) -> Result<Compiled, RulesE
         systems: terminology::systems(package),
         ..Tables::default()
     };
-    Ok(Compiled { rules: write::write(&tables), codes: write::write(&codes) })
+    Ok(Compiled { rules: write::write(&tables), codes: write::write(&codes), notes })
 }
 
 fn profile(structure: &Value, bases: &Bases) -> Result<(Definition, Vec<InvariantRow>), RulesError> {
     let url = text(structure, "url").unwrap_or_default().to_owned();
     let fault = |what: String| RulesError::Definition { name: url.clone(), what };
     let of = text(structure, "type").unwrap_or_default().to_owned();
-    if !bases.has(&of) {
-        return Err(fault(format!("constrains {of}, which the base tables do not have")));
-    }
     let full = snapshot(structure)?;
     let root = bases.rows(&of);
     let mut at = Difference { root, unknown: Vec::new() };
@@ -91,7 +101,7 @@ pub fn compile_base(package: &Package) -> Result<Compiled, RulesError> {
         systems: terminology::systems(package),
         ..Tables::default()
     };
-    Ok(Compiled { rules: write::write(&tables), codes: write::write(&codes) })
+    Ok(Compiled { rules: write::write(&tables), codes: write::write(&codes), notes: Vec::new() })
 }
 
 /// A type or resource; nothing for primitives, which are checked natively.

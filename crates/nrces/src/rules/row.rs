@@ -111,6 +111,9 @@ pub(crate) enum Members {
     Codes(Vec<String>),
 }
 
+/// Stands for a system where a set takes codes of who knows which.
+pub(crate) const ANY_SYSTEM: &str = "*";
+
 /// One value set: members by system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SetRow {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::row::{Members, SetRow, SystemRow};
+use super::row::{ANY_SYSTEM, Members, SetRow, SystemRow};
 use super::snapshot::{items, text, unversioned};
 use super::source::Package;
 
@@ -67,14 +67,14 @@ fn compose(set: &Value, package: &Package, into: &mut Gathered, nesting: u32) {
     let Some(compose_) = set.get("compose") else { return };
     // What is taken out again is rare: its system then cannot be told apart.
     for exclude in items(compose_, "exclude") {
-        into.add(text(exclude, "system").unwrap_or_default(), Members::Some);
+        into.add(text(exclude, "system").unwrap_or(ANY_SYSTEM), Members::Some);
     }
     for include in items(compose_, "include") {
         for url in items(include, "valueSet").filter_map(Value::as_str) {
             let inner = package.value_sets.get(unversioned(url)).filter(|_| nesting > 0);
             match inner {
                 Some(inner) => compose(inner, package, into, nesting - 1),
-                None => into.add(unversioned(url), Members::Some),
+                None => into.add(ANY_SYSTEM, Members::Some),
             }
         }
         let Some(system) = text(include, "system") else { continue };

@@ -64,8 +64,11 @@ impl<'a> Walk<'a> {
             let what = format!("is none of those that the profile allows: {}", told(slicing));
             self.error(path, "slice-closed", what);
         } else if self.strict && path.is_section() {
-            let what =
-                format!("is no section of this record type, and apps may not show it: {}", told(slicing));
+            let names: Vec<&str> = slicing.slices.iter().map(|slice| &*slice.name).collect();
+            let what = format!(
+                "is none of the sections that the profile names, and apps may not show it: {}",
+                names.join(", ")
+            );
             self.warning(path, "section-unknown", what);
         }
     }

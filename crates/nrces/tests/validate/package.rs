@@ -142,6 +142,29 @@ fn what_of_a_guide_is_not_checked_is_told() {
 }
 
 #[test]
+fn a_profile_of_an_unknown_type_is_left_out_and_told() {
+    let folder = folder();
+    let mut spaceship = patient();
+    spaceship["url"] = json!(format!("{NRCES}Spaceship"));
+    spaceship["type"] = json!("Spaceship");
+    fs::write(folder.path().join("b.json"), spaceship.to_string()).expect("written");
+    let rules = compile(&Package::open(folder.path()).expect("a package")).expect("rules");
+    assert!(rules.notes().iter().any(|n| n.contains("Spaceship")), "{:?}", rules.notes());
+}
+
+#[test]
+fn a_set_that_includes_an_unknown_one_takes_any_code() {
+    let folder = folder();
+    let mut gender = gender();
+    gender["compose"]["include"] = json!([{"valueSet": ["https://elsewhere.example/vs"]}]);
+    fs::write(folder.path().join("ValueSet-gender.json"), gender.to_string()).expect("written");
+    let rules = compile(&Package::open(folder.path()).expect("a package")).expect("rules");
+    let mut bundle = document("prescription");
+    apply(&mut bundle, set("Patient/gender", "whatever"));
+    assert!(found(&rules, &bundle).is_empty(), "{}", told(&found(&rules, &bundle)));
+}
+
+#[test]
 fn what_is_no_package_is_refused_with_its_reason() {
     let empty = TempDir::new().expect("a folder");
     assert!(matches!(Package::open(empty.path()), Err(RulesError::Empty { .. })));
@@ -159,11 +182,9 @@ fn what_is_no_package_is_refused_with_its_reason() {
 fn a_definition_that_cannot_be_compiled_is_named() {
     let mut without_snapshot = patient();
     without_snapshot.as_object_mut().expect("an object").remove("snapshot");
-    let mut of_unknown_type = patient();
-    of_unknown_type["type"] = json!("Spaceship");
     let mut with_unknown_element = patient();
     with_unknown_element["snapshot"]["element"][5]["id"] = json!("Patient.shoeSize");
-    for broken in [without_snapshot, of_unknown_type, with_unknown_element] {
+    for broken in [without_snapshot, with_unknown_element] {
         let folder = TempDir::new().expect("a folder");
         fs::write(folder.path().join("a.json"), broken.to_string()).expect("written");
         let refused = compile(&Package::open(folder.path()).expect("a package"));
