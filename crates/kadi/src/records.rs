@@ -181,6 +181,7 @@ fn context(around: &Surroundings<'_>, place: u32) -> Context {
         }),
         visit: Some(Visit { reference: visit.to_owned(), date: date.to_owned() }),
         seed: Seed::Place(place),
+        terminology: None,
     }
 }
 

@@ -2,9 +2,12 @@
 //! whose facility made it, on which visit. Administrative things only.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::terminology::Terminology;
 
 /// The surroundings of a record. What the record itself says wins over them.
 #[derive(Clone, Default, Serialize)]
@@ -18,6 +21,10 @@ pub struct Context {
     pub visit: Option<Visit>,
     /// What the ids of the bundle are derived from, beside the content.
     pub seed: Seed,
+    /// What codes stand for and are called. Without one, codes of the facility's
+    /// own stand as text and a code must bring its words.
+    #[serde(skip)]
+    pub terminology: Option<Arc<dyn Terminology>>,
 }
 
 impl fmt::Debug for Context {

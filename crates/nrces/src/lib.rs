@@ -16,6 +16,7 @@ pub mod rules;
 mod schema;
 pub mod summary;
 mod systems;
+pub mod terminology;
 mod time;
 mod units;
 pub mod validate;

@@ -67,6 +67,8 @@ pub struct LocalCode {
     pub system: Option<String>,
     /// The code.
     pub code: String,
+    /// The words that stood beside it, if any did.
+    pub label: Option<String>,
     /// JSON pointer to it in the input.
     pub path: String,
 }
@@ -261,6 +263,10 @@ fn namespace<T: serde::Serialize>(hi_type: HiType, record: &T, head: &Head<'_>, 
     canonical::write(&context.facility, &mut content);
     canonical::write(&context.patient, &mut content);
     canonical::write(&context.visit, &mut content);
+    let known = context.terminology.as_ref().map(|t| t.version());
+    if let Some(version) = known.filter(|version| !version.is_empty()) {
+        canonical::write(&version, &mut content);
+    }
     canonical::write(record, &mut content);
     Uuid::new_v5(&NAMESPACE, &content)
 }

@@ -101,15 +101,21 @@ impl<'a> Doc<'a> {
         place: &Place<'_>,
     ) -> Option<Map<'a>> {
         let system = code.system.map(systems::resolve);
+        let terminology = self.context.terminology.as_deref();
         let Some(system) = system.filter(|s| systems.takes(s)) else {
+            let standard = terminology.and_then(|t| t.map(system, code.value));
+            if let Some(standard) = standard.filter(|s| systems.takes(&s.system)) {
+                return Some(coding(&standard.system, standard.code.as_str(), standard.display.as_str()));
+            }
             self.local_codes.push(LocalCode {
                 system: system.map(str::to_owned),
-                code: code.code.to_owned(),
+                code: code.value.to_owned(),
+                label: code.display.or_else(|| concept.text.get()).map(str::to_owned),
                 path: place.to_string(),
             });
             return None;
         };
-        if !has_code_shape(system, code.code) {
+        if !has_code_shape(system, code.value) {
             self.error(
                 &place.key("code"),
                 "input.code",
@@ -117,7 +123,8 @@ impl<'a> Doc<'a> {
             );
             return None;
         }
-        let Some(display) = code.display.or_else(|| concept.text.get()) else {
+        let known = || terminology.and_then(|t| t.display(system, code.value));
+        let Some(display) = code.display.or_else(known).or_else(|| concept.text.get()) else {
             self.error(
                 &place.key("display"),
                 "input.display",
@@ -125,7 +132,7 @@ impl<'a> Doc<'a> {
             );
             return None;
         };
-        Some(coding(system, code.code, display))
+        Some(coding(system, code.value, display))
     }
 
     /// A concept that the record is not valid without.

@@ -50,13 +50,13 @@ impl FromText for Concept {
 #[derive(Clone, Copy)]
 pub(crate) struct Code<'a> {
     pub system: Option<&'a str>,
-    pub code: &'a str,
+    pub value: &'a str,
     pub display: Option<&'a str>,
 }
 
 impl<'a> Code<'a> {
     fn new(system: &'a Text, code: &'a Text, display: &'a Text) -> Option<Self> {
-        Some(Self { system: system.get(), code: code.get()?, display: display.get() })
+        Some(Self { system: system.get(), value: code.get()?, display: display.get() })
     }
 }
 
@@ -74,7 +74,7 @@ impl Concept {
             .get()
             .or_else(|| self.display.get())
             .or_else(|| self.codings.iter().find_map(|c| c.display.get()))
-            .or_else(|| self.codes().next().map(|c| c.code))
+            .or_else(|| self.codes().next().map(|c| c.value))
     }
 }
 
