@@ -267,7 +267,8 @@ fn attribute(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn allowed(name: &str, value: &str) -> Result<(), Fault> {
-    if !is_attribute(name) {
+    // Publishers' marks and prefixes do nothing.
+    if !is_attribute(name) && !name.starts_with("data-") && !name.starts_with("xmlns:") {
         return Err(Fault::Form("has an attribute that FHIR does not allow, such as an event handler"));
     }
     entities(value)?;
@@ -334,6 +335,7 @@ mod tests {
             "<table border='1'><tr><td colspan=\"2\">a<br/>b</td></tr></table>",
             "<!-- c --><img src=\"#a\" alt=\"\"/>",
             "<a href='#x'>y</a>",
+            "<span data-fhir=\"generated\" xmlns:x=\"y\">x</span>",
         ] {
             assert_eq!(div(inner), Ok(()), "{inner}");
         }
