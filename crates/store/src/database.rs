@@ -280,7 +280,8 @@ impl Tx {
     /// writer, so there is nobody to wait for.
     pub(crate) async fn lock_name(&mut self, name: &str) -> Result<()> {
         if self.dialect() == Dialect::Postgres {
-            self.all("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", args![name]).await?;
+            let sql = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || $1, 0))";
+            self.all(sql, args![name]).await?;
         }
         Ok(())
     }
@@ -300,7 +301,7 @@ impl Tx {
         self.inner.before_commit().await;
         if let Connection::Postgres(connection) = &mut self.connection {
             for queue in self.wakes.iter() {
-                sqlx::query("SELECT pg_notify('kadi', $1)")
+                sqlx::query("SELECT pg_notify(left('kadi.' || current_schema(), 63), $1)")
                     .bind(queue.as_str())
                     .execute(&mut **connection)
                     .await?;

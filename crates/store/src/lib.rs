@@ -19,6 +19,7 @@ mod open;
 mod patient;
 mod record;
 mod seal;
+pub mod terminology;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod token_desk;

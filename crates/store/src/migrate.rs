@@ -9,8 +9,11 @@ use crate::database::args;
 use crate::error::{Result, StoreError};
 
 /// All migrations in order; the place in the list is the schema's version, counted from 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_base.sql"), include_str!("../migrations/0002_session.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_base.sql"),
+    include_str!("../migrations/0002_session.sql"),
+    include_str!("../migrations/0003_terminology.sql"),
+];
 
 impl Store {
     /// Brings the schema up to this program's version.

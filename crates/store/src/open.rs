@@ -189,7 +189,11 @@ impl Store {
             return std::future::pending().await;
         };
         let mut listener = sqlx::postgres::PgListener::connect_with(pool).await?;
-        listener.listen("kadi").await?;
+        // Another Kadi may live in another schema of the same database.
+        let channel: String = sqlx::query_scalar("SELECT left('kadi.' || current_schema(), 63)")
+            .fetch_one(&mut listener)
+            .await?;
+        listener.listen(&channel).await?;
         loop {
             let told = listener.recv().await?;
             if let Some(queue) = Queue::ALL.into_iter().find(|queue| queue.as_str() == told.payload()) {

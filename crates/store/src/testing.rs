@@ -3,11 +3,11 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot have its database must fail")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use abdm::clock::SharedClock;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::fault::KillSwitch;
@@ -16,10 +16,7 @@ use crate::{Options, Store};
 /// Names the server on which tests make their databases; `./scripts/test` starts one and sets it.
 pub const POSTGRES: &str = "KADI_TEST_POSTGRES_URL";
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// A database of a test's own. A file is gone with it; one on the test server goes with the server, because dropping
-/// it takes longer than most tests.
+/// A database of a test's own. A file is gone with it; what is on the test server goes with the server.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
@@ -33,16 +30,19 @@ impl TestDatabase {
         Self { url: format!("sqlite://{}/kadi.db", folder.path().display()), _folder: folder }
     }
 
-    /// An empty PostgreSQL database on the test server.
+    /// An empty schema on the test server: to a store the same as an empty database, and made in no time.
     pub async fn postgres() -> Self {
         let server = std::env::var(POSTGRES)
             .unwrap_or_else(|_| panic!("{POSTGRES} is not set: run the tests by ./scripts/test"));
-        let name = format!("kadi_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+        let name = format!("kadi_{}", Uuid::new_v4().simple());
         let mut admin = PgConnection::connect(&server).await.expect("the test server");
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        admin.execute(create).await.expect("a new database");
-        let (base, _) = server.rsplit_once('/').expect("a database in the URL");
-        Self { url: format!("{base}/{name}"), _folder: tempfile::tempdir().expect("a temporary folder") }
+        let create = AssertSqlSafe(format!("CREATE SCHEMA {name}"));
+        admin.execute(create).await.expect("a new schema");
+        let sign = if server.contains('?') { '&' } else { '?' };
+        Self {
+            url: format!("{server}{sign}options[search_path]={name}"),
+            _folder: tempfile::tempdir().expect("a temporary folder"),
+        }
     }
 
     /// Its URL.

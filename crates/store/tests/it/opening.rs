@@ -88,7 +88,7 @@ async fn a_url_of_another_kind_is_refused() {
 async fn a_url_that_does_not_open_tells_nobody_its_password() {
     let clock = abdm::clock::ManualClock::at(world::at(world::START));
     let database = TestDatabase::postgres().await;
-    let nowhere = format!("{}_is_not_there", database.url().replace("postgres@", "postgres:hunter2@"));
+    let nowhere = database.url().replace("postgres@", "postgres:hunter2@").replace("/postgres?", "/nowhere?");
     for url in ["postgres://kadi:hunter2@host:port/kadi", "postgresql://:hunter2@[/kadi", &nowhere] {
         let refused = Store::open(Options::new(url, Zeroizing::new([7; 32]), world::shared(&clock))).await;
         let told = format!("{:?} {}", refused, refused.as_ref().unwrap_err());

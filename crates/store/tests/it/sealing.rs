@@ -139,7 +139,7 @@ async fn on_disk(database: &TestDatabase) -> Vec<u8> {
         return files.flat_map(|file| std::fs::read(file).unwrap()).collect();
     }
     let mut raw = sqlx::PgConnection::connect(database.url()).await.unwrap();
-    let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
+    let tables = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()";
     let tables = sqlx::query(tables).fetch_all(&mut raw).await.unwrap();
     let mut everything = Vec::new();
     for table in tables {
