@@ -21,6 +21,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::flows::Rules;
+use crate::sources::hl7::Terms;
+use crate::sources::mllp;
 use crate::{http, workers};
 
 /// What every part of a running bridge holds on to.
@@ -45,6 +47,8 @@ pub struct Bridge {
     pub callback_limit: usize,
     /// The longest body of a call to the API, in bytes.
     pub api_limit: usize,
+    /// Which HL7 v2 messages are taken.
+    pub hl7: Terms,
 }
 
 impl std::fmt::Debug for Bridge {
@@ -70,6 +74,8 @@ pub struct Running {
     pub public: SocketAddr,
     /// Where the hospital reaches it.
     pub private: SocketAddr,
+    /// Where HL7 v2 messages reach it by MLLP, if they do.
+    pub mllp: Option<SocketAddr>,
     /// The bridge itself.
     pub bridge: Arc<Bridge>,
     stop: CancellationToken,
@@ -109,6 +115,11 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
         pages_at_once: config.transfer.parallel,
         callback_limit: config.server.callback_limit,
         api_limit: config.server.api_limit,
+        hl7: Terms {
+            charset: config.hl7.charset,
+            processing: config.hl7.processing.clone(),
+            limit: config.hl7.limit,
+        },
         store,
         gateway,
         intake,
@@ -119,8 +130,29 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
     workers::start(&bridge, &tasks, &stop);
     tasks.spawn(http::serve(public, http::callbacks::router(&bridge), stop.clone()));
     tasks.spawn(http::serve(private, http::private_router(&bridge), stop.clone()));
+    let mllp = start_mllp(config, &bridge, &stop, &tasks).await?;
     tracing::info!(server.public = %public_addr, server.private = %private_addr, "the bridge is ready");
-    Ok(Running { public: public_addr, private: private_addr, bridge, stop, tasks })
+    Ok(Running { public: public_addr, private: private_addr, mllp, bridge, stop, tasks })
+}
+
+/// Opens the MLLP listener, if one is configured.
+async fn start_mllp(
+    config: &Config,
+    bridge: &Arc<Bridge>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> anyhow::Result<Option<SocketAddr>> {
+    let (Some(address), Some(facility)) = (config.hl7.listen, &config.hl7.facility) else { return Ok(None) };
+    let listener = listen(address, "hl7.listen").await?;
+    let address = listener.local_addr()?;
+    let settings = mllp::Settings {
+        facility: facility.clone(),
+        idle: config.hl7.idle,
+        connections: usize::try_from(config.hl7.connections)?,
+    };
+    tasks.spawn(mllp::serve(Arc::clone(bridge), settings, listener, (stop.clone(), tasks.clone())));
+    tracing::info!(hl7.listen = %address, "HL7 v2 messages are taken by MLLP");
+    Ok(Some(address))
 }
 
 impl Running {

@@ -10,5 +10,6 @@ pub mod flows;
 pub mod http;
 pub mod logging;
 pub mod records;
+pub mod sources;
 pub mod start;
 pub mod workers;

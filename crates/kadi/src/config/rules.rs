@@ -98,6 +98,17 @@ fn check(config: &mut Config, layers: &mut Layers) {
         layers.complain("retry.max", "must not be shorter than retry.first");
     }
     check_sms(config, layers);
+    check_hl7(config, layers);
+}
+
+fn check_hl7(config: &Config, layers: &mut Layers) {
+    if config.hl7.listen.is_some() && config.hl7.facility.is_none() {
+        layers.complain("hl7.facility", "must be set with hl7.listen: whose messages arrive there");
+    }
+    let processing = &config.hl7.processing;
+    if processing.is_empty() || !processing.chars().all(|letter| matches!(letter, 'P' | 'T' | 'D')) {
+        layers.complain("hl7.processing", "expected letters of P, T and D, such as \"P\"");
+    }
 }
 
 fn check_environment(config: &mut Config, layers: &mut Layers) {

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use abdm::id::FacilityId;
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{ConfigError, units};
+use crate::sources::hl7::charset::Charset;
 
 /// Everything an operator sets, checked. `Debug` shows no secret.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +26,7 @@ pub struct Config {
     pub linking: Linking,
     /// None unless the file or the environment sets a key of the section.
     pub sms: Option<Sms>,
+    pub hl7: Hl7,
     pub transfer: Transfer,
     /// The configuration file's; empty without one.
     #[serde(skip)]
@@ -223,6 +226,28 @@ pub struct SmsDlt {
     pub entity_id: String,
     pub template_id: String,
     pub sender: String,
+}
+
+/// HL7 v2 messages.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key means")]
+pub struct Hl7 {
+    #[serde(deserialize_with = "units::address")]
+    pub listen: Option<SocketAddr>,
+    /// There if `listen` is.
+    #[serde(deserialize_with = "units::facility")]
+    pub facility: Option<FacilityId>,
+    #[serde(deserialize_with = "units::size")]
+    pub limit: usize,
+    #[serde(deserialize_with = "units::duration")]
+    pub idle: Duration,
+    #[serde(deserialize_with = "units::at_least_one")]
+    pub connections: u32,
+    #[serde(deserialize_with = "units::charset")]
+    pub charset: Charset,
+    /// Letters of P, T and D.
+    pub processing: String,
 }
 
 /// Serving a health information request.

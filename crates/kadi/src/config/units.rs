@@ -1,11 +1,15 @@
 //! How values are written: durations, sizes, and text that may be empty.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use abdm::id::FacilityId;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::de::{Deserialize, Deserializer, Error};
+
+use crate::sources::hl7::charset::Charset;
 
 /// `200ms`, `30s`, `10m`, `24h`. Zero and less are refused: nothing configured here may take no time.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -35,6 +39,27 @@ fn parse_size(text: &str) -> Option<usize> {
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// An address with its port; empty is none.
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let read = |text: String| {
+        text.parse()
+            .map_err(|_| D::Error::custom("expected an address with a port, such as \"127.0.0.1:2575\""))
+    };
+    text(deserializer)?.map(read).transpose()
+}
+
+/// The id of a facility; empty is none.
+pub(super) fn facility<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FacilityId>, D::Error> {
+    text(deserializer)?.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+}
+
+/// The name of a character set.
+pub(super) fn charset<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Charset, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Charset::named(&text)
+        .ok_or_else(|| D::Error::custom("expected a character set: \"UTF-8\", \"8859/1\" or \"ASCII\""))
 }
 
 /// A path; empty is none.

@@ -8,6 +8,7 @@ mod consents;
 mod events;
 mod exchanges;
 mod facilities;
+mod hl7;
 mod import;
 mod lines;
 mod path;
@@ -76,6 +77,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(care_contexts::list_of_patient))
         .routes(routes!(care_contexts::put, care_contexts::get, care_contexts::delete))
         .routes(routes!(care_contexts::link))
+        .routes(routes!(hl7::take))
         .routes(routes!(consents::list))
         .routes(routes!(consents::get))
         .routes(routes!(transfers::list))
