@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::terminology::Terminology;
 
-/// The surroundings of a record. What the record itself says wins over them.
+/// The surroundings of a record. They win over what the record says of facility
+/// and patient; the record fills what they leave open.
 #[derive(Clone, Default, Serialize)]
 pub struct Context {
     /// The facility that keeps the record. Without it the record must name its

@@ -77,7 +77,9 @@ impl<'a> Row<'a> {
                 labels.push(label);
             }
         }
-        self.children.iter().for_each(|child| child.labels(labels));
+        for child in &self.children {
+            child.labels(labels);
+        }
     }
 }
 
@@ -87,7 +89,9 @@ pub(crate) fn table(heading: &str, rows: &[Row<'_>]) -> String {
     let mut out = String::with_capacity(200 + rows.len() * 120);
     out.push_str(OPEN);
     if rows.iter().any(|row| !row.children.is_empty()) {
-        rows.iter().for_each(|row| row.block(&mut out));
+        for row in rows {
+            row.block(&mut out);
+        }
     } else {
         table_body(heading, rows, &mut out);
     }
@@ -97,7 +101,9 @@ pub(crate) fn table(heading: &str, rows: &[Row<'_>]) -> String {
 
 fn table_body(heading: &str, rows: &[Row<'_>], out: &mut String) {
     let mut labels: Vec<&'static str> = Vec::with_capacity(8);
-    rows.iter().for_each(|row| row.labels(&mut labels));
+    for row in rows {
+        row.labels(&mut labels);
+    }
     if labels.is_empty() {
         return list(rows, out);
     }
@@ -137,7 +143,9 @@ fn cells(row: &Row<'_>, labels: &[&'static str], out: &mut String) {
         }
     }
     out.push_str("</td></tr>");
-    row.children.iter().for_each(|child| cells(child, labels, out));
+    for child in &row.children {
+        cells(child, labels, out);
+    }
 }
 
 /// Plain words as a narrative, line by line.

@@ -112,9 +112,6 @@ fn write_section(section: &Section, out: &mut String) {
     for item in whole {
         block(item, out);
     }
-    for file in section.items.iter().flat_map(|item| &item.files) {
-        write_file(file, out);
-    }
     out.push_str("</section>");
 }
 
@@ -125,10 +122,14 @@ fn together(items: &[&Item], out: &mut String) {
     let labels = labels(items);
     if labels.is_empty() {
         out.push_str("<ul>");
-        items.iter().for_each(|item| tagged("li", "", &item.title, out));
+        for item in items {
+            tagged("li", "", &item.title, out);
+        }
         out.push_str("</ul>");
     } else if items.len() == 1 || labels.len() > 7 {
-        items.iter().for_each(|item| block(item, out));
+        for item in items {
+            block(item, out);
+        }
     } else {
         table(items, &labels, out);
     }
@@ -157,7 +158,9 @@ fn table(items: &[&Item], labels: &[&'static str], out: &mut String) {
         let _ = write!(out, "<th>{label}</th>");
     }
     out.push_str("</tr></thead><tbody>");
-    items.iter().for_each(|item| table_row(item, labels, out));
+    for item in items {
+        table_row(item, labels, out);
+    }
     out.push_str("</tbody></table></div>");
 }
 
@@ -175,7 +178,9 @@ fn table_row(item: &Item, labels: &[&'static str], out: &mut String) {
         out.push_str("</td>");
     }
     out.push_str("</tr>");
-    item.parts.iter().for_each(|part| table_row(part, labels, out));
+    for part in &item.parts {
+        table_row(part, labels, out);
+    }
 }
 
 fn block(item: &Item, out: &mut String) {
@@ -195,6 +200,9 @@ fn block(item: &Item, out: &mut String) {
     }
     if !parts.is_empty() {
         table(&parts, &labels(&parts), out);
+    }
+    for file in &item.files {
+        write_file(file, out);
     }
     out.push_str("</article>");
 }

@@ -167,9 +167,22 @@ pub(crate) fn family<'a>(doc: &mut Doc<'a>, input: &'a FamilyHistory, place: &Pl
     let row = Row::new(input.relationship.words().unwrap_or("Relative"))
         .with("Condition", input.observation.words())
         .with("Began", input.onset.get())
+        .with("Died of it", input.contributed_to_death.filter(|d| *d).map(|_| "yes"))
         .with("Note", input.note.get());
     Some(Made { reference: doc.add(draft, &row, place), row })
 }
+
+const INTENTS: [&str; 9] = [
+    "proposal",
+    "plan",
+    "directive",
+    "order",
+    "original-order",
+    "reflex-order",
+    "filler-order",
+    "instance-order",
+    "option",
+];
 
 /// An investigation advised, or a referral.
 pub(crate) fn service_request<'a>(
@@ -180,17 +193,6 @@ pub(crate) fn service_request<'a>(
     if *input == ServiceRequest::default() {
         return None;
     }
-    const INTENTS: [&str; 9] = [
-        "proposal",
-        "plan",
-        "directive",
-        "order",
-        "original-order",
-        "reflex-order",
-        "filler-order",
-        "instance-order",
-        "option",
-    ];
     let mut draft = doc.open("ServiceRequest", "ServiceRequest");
     draft.put("status", doc.code(&input.status, &REQUEST, "active", &place.key("status")));
     draft.put("intent", doc.code(&input.intent, &INTENTS, "order", &place.key("intent")));
@@ -204,7 +206,7 @@ pub(crate) fn service_request<'a>(
     draft.put_some("encounter", doc.encounter.as_ref().map(Ref::to));
     draft.put_some("occurrenceDateTime", doc.date_time(&input.date, &place.key("date")));
     draft.put("authoredOn", doc.date.as_str().to_owned());
-    draft.put_some("requester", doc.author().map(|a| a.named()));
+    draft.put_some("requester", doc.author().map(Ref::named));
     let to = input.refer_to.get().map(|t| Map::with_capacity(1).with("display", t));
     draft.put_one("performer", to);
     draft.put_one("reasonCode", doc.concept(&input.reason, Systems::Any, &place.key("reason")));
@@ -223,23 +225,24 @@ pub(crate) fn service_request<'a>(
     Some(Made { reference: doc.add(draft, &row, place), row })
 }
 
+const PROCEDURE: [&str; 8] = [
+    "preparation",
+    "in-progress",
+    "not-done",
+    "on-hold",
+    "stopped",
+    "completed",
+    "entered-in-error",
+    "unknown",
+];
+
 /// A procedure.
 pub(crate) fn procedure<'a>(doc: &mut Doc<'a>, input: &'a Procedure, place: &Place<'_>) -> Option<Made<'a>> {
     if *input == Procedure::default() {
         return None;
     }
-    const STATUSES: [&str; 8] = [
-        "preparation",
-        "in-progress",
-        "not-done",
-        "on-hold",
-        "stopped",
-        "completed",
-        "entered-in-error",
-        "unknown",
-    ];
     let mut draft = doc.open("Procedure", "Procedure");
-    let status = doc.code(&input.status, &STATUSES, "unknown", &place.key("status"));
+    let status = doc.code(&input.status, &PROCEDURE, "unknown", &place.key("status"));
     draft.put("status", status);
     draft.put_some("category", doc.concept(&input.category, Systems::Snomed, &place.key("category")));
     let at = place.key("procedureName");
@@ -287,26 +290,27 @@ pub(crate) fn words_of(list: &[Concept]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
+const APPOINTMENT: [&str; 10] = [
+    "proposed",
+    "pending",
+    "booked",
+    "arrived",
+    "fulfilled",
+    "cancelled",
+    "noshow",
+    "entered-in-error",
+    "checked-in",
+    "waitlist",
+];
+
 /// A follow-up appointment. FHIR app-2 wants both ends: a day lasts until its
 /// end, a time without an end is a point.
 pub(crate) fn follow_up<'a>(doc: &mut Doc<'a>, input: &'a FollowUp, place: &Place<'_>) -> Option<Made<'a>> {
     if *input == FollowUp::default() {
         return None;
     }
-    const STATUSES: [&str; 10] = [
-        "proposed",
-        "pending",
-        "booked",
-        "arrived",
-        "fulfilled",
-        "cancelled",
-        "noshow",
-        "entered-in-error",
-        "checked-in",
-        "waitlist",
-    ];
     let mut draft = doc.open("Appointment", "Appointment");
-    draft.put("status", doc.code(&input.status, &STATUSES, "proposed", &place.key("status")));
+    draft.put("status", doc.code(&input.status, &APPOINTMENT, "proposed", &place.key("status")));
     draft
         .put_one("serviceType", doc.concept(&input.service_type, Systems::Snomed, &place.key("serviceType")));
     draft.put_one("specialty", doc.concept(&input.specialty, Systems::Snomed, &place.key("specialty")));

@@ -198,6 +198,9 @@ fn forms<'a>(doc: &mut Doc<'a>, input: &'a Diagnostic, place: &Place<'_>) -> Vec
 }
 
 fn specimen<'a>(doc: &mut Doc<'a>, input: &'a Specimen, place: &Place<'_>) -> Option<Made<'a>> {
+    if *input == Specimen::default() {
+        return None;
+    }
     let mut draft = doc.open("Specimen", "Specimen");
     let number = input.identifier.get().map(|n| Map::with_capacity(1).with("value", n));
     draft.put_one("identifier", number);
@@ -222,6 +225,9 @@ fn specimen<'a>(doc: &mut Doc<'a>, input: &'a Specimen, place: &Place<'_>) -> Op
 }
 
 fn media<'a>(doc: &mut Doc<'a>, input: &'a Attachment, place: &Place<'_>) -> Option<Made<'a>> {
+    if *input == Attachment::default() {
+        return None;
+    }
     let mut draft = doc.open("Media", "Media");
     draft.put("status", "completed");
     draft.put("subject", doc.patient.to());
@@ -239,6 +245,9 @@ fn media<'a>(doc: &mut Doc<'a>, input: &'a Attachment, place: &Place<'_>) -> Opt
 }
 
 fn study<'a>(doc: &mut Doc<'a>, input: &'a ImagingStudy, place: &Place<'_>) -> Option<Made<'a>> {
+    if *input == ImagingStudy::default() {
+        return None;
+    }
     let mut draft = doc.open("ImagingStudy", "ImagingStudy");
     let mut numbers = Vec::new();
     if let Some(uid) = input.study_uid.get() {
@@ -289,7 +298,7 @@ fn series<'a>(doc: &mut Doc<'a>, input: &'a Series, place: &Place<'_>) -> Node<'
     if let Some(code) = first
         && let (Some(system), Some(display)) = (code.system, code.display)
     {
-        map.put("bodySite", coding(crate::systems::resolve(system), code.code, display));
+        map.put("bodySite", coding(crate::systems::resolve(system), code.value, display));
     }
     map.into()
 }

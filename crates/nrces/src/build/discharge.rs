@@ -102,24 +102,25 @@ fn activity_words(one: &Activity) -> Option<&str> {
     one.description.get().or_else(|| one.code.words())
 }
 
+const ACTIVITY: [&str; 9] = [
+    "not-started",
+    "scheduled",
+    "in-progress",
+    "on-hold",
+    "completed",
+    "cancelled",
+    "stopped",
+    "unknown",
+    "entered-in-error",
+];
+
 fn activity<'a>(doc: &mut Doc<'a>, input: &'a Activity, place: &Place<'_>) -> Option<Map<'a>> {
-    const STATUSES: [&str; 9] = [
-        "not-started",
-        "scheduled",
-        "in-progress",
-        "on-hold",
-        "completed",
-        "cancelled",
-        "stopped",
-        "unknown",
-        "entered-in-error",
-    ];
     if *input == Activity::default() {
         return None;
     }
     let mut detail = Map::with_capacity(4);
     detail.put_some("code", doc.concept(&input.code, Systems::Any, &place.key("code")));
-    detail.put("status", doc.code(&input.status, &STATUSES, "not-started", &place.key("status")));
+    detail.put("status", doc.code(&input.status, &ACTIVITY, "not-started", &place.key("status")));
     let date = doc.date_time(&input.date, &place.key("date"));
     detail.put_some("scheduledPeriod", date.map(|d| Map::with_capacity(1).with("start", d)));
     detail.put_some("description", input.description.get());

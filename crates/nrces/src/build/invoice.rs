@@ -182,6 +182,7 @@ fn line<'a>(
     }
     let after = base - discount.map_or(Paise::ZERO, |(value, _)| value);
     let surcharge = amount(doc, input.surcharge.as_ref(), after, &place.key("surcharge"));
+    let surcharge = surcharge.filter(|(value, _)| *value != Paise::ZERO);
     if let Some((value, percent)) = surcharge {
         parts.push_other("surcharge", ("SURCHARGE", "Surcharge"), (value, percent));
     }

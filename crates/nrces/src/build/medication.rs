@@ -55,15 +55,16 @@ pub(crate) fn request<'a>(doc: &mut Doc<'a>, input: &'a Medication, place: &Plac
     Some(Made { reference: doc.add(draft, &row, place), row })
 }
 
+const STATEMENT: [&str; 8] =
+    ["active", "completed", "entered-in-error", "intended", "stopped", "on-hold", "unknown", "not-taken"];
+
 /// A medicine that the patient takes already.
 pub(crate) fn statement<'a>(doc: &mut Doc<'a>, input: &'a Medication, place: &Place<'_>) -> Option<Made<'a>> {
     if *input == Medication::default() {
         return None;
     }
-    const STATUSES: [&str; 8] =
-        ["active", "completed", "entered-in-error", "intended", "stopped", "on-hold", "unknown", "not-taken"];
     let mut draft = doc.open("MedicationStatement", "MedicationStatement");
-    draft.put("status", doc.code(&input.status, &STATUSES, "active", &place.key("status")));
+    draft.put("status", doc.code(&input.status, &STATEMENT, "active", &place.key("status")));
     let at = place.key("medicine");
     let medicine = doc.needed(&input.medicine, Systems::Snomed, &at, "The medicine");
     draft.put_some("medicationCodeableConcept", medicine);
@@ -82,9 +83,7 @@ pub(crate) fn statement<'a>(doc: &mut Doc<'a>, input: &'a Medication, place: &Pl
 
 /// Whether nothing at all is said about amount and times.
 fn says_no_dosage(input: &Medication) -> bool {
-    input.dosage.get().is_none()
-        && input.timing == crate::input::Timing::default()
-        && input.dose.is_none()
+    input.dosage.get().is_none() && input.timing == crate::input::Timing::default() && input.dose.is_none()
 }
 
 fn dispense<'a>(doc: &mut Doc<'a>, input: &'a Medication, place: &Place<'_>) -> Map<'a> {

@@ -175,6 +175,6 @@ fn conclude(doc: Doc<'_>) -> Result<Built, Vec<Issue>> {
     if issues.iter().any(Issue::is_error) {
         return Err(issues);
     }
-    let json = bundle.to_string();
+    let json = serde_json::to_string(&bundle).unwrap_or_default();
     Ok(Built { json, issues, local_codes })
 }

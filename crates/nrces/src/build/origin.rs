@@ -10,7 +10,9 @@ use crate::validate::{Mode, validate};
 pub(super) fn validate_built(bundle: &Value, origins: &[Origin]) -> Vec<Issue> {
     let mut issues = validate(bundle, Mode::Send);
     issues.retain(|issue| !is_price_without_code(issue));
-    issues.iter_mut().for_each(|issue| retell(issue, origins));
+    for issue in &mut issues {
+        retell(issue, origins);
+    }
     issues
 }
 

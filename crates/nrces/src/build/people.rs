@@ -2,6 +2,7 @@
 //! from the record and from the context around it.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::doc::{Doc, Ref};
 use super::values::{Systems, coding, worded};
@@ -99,7 +100,7 @@ fn telecom<'a>(phone: Option<&'a str>, email: Option<&'a str>) -> Vec<Map<'a>> {
     phone.map(|p| point("phone", p)).into_iter().chain(email.map(|e| point("email", e))).collect()
 }
 
-fn address<'a>(text: Option<&'a str>) -> Option<Map<'a>> {
+fn address(text: Option<&str>) -> Option<Map<'_>> {
     text.map(|line| Map::with_capacity(2).with("text", line).with("country", "IN"))
 }
 
@@ -176,7 +177,18 @@ fn same_patient(doc: &mut Doc<'_>, place: &Place<'_>) {
         ("abhaAddress", context.abha_address.as_deref(), record.abha_address.get()),
     ];
     for (key, ours, theirs) in pairs {
-        if differs(ours, theirs) {
+        if !differs(ours, theirs) {
+            continue;
+        }
+        // Systems number one patient in several ways, so a reference only warns; an ABHA is one person's.
+        if key == "patientReference" {
+            doc.warn(
+                &place.key(key),
+                "input.other-patient",
+                "The record names the patient by another reference than the one it is stored for; check that it is the \
+                 same person.",
+            );
+        } else {
             doc.error(
                 &place.key(key),
                 "input.other-patient",
@@ -228,7 +240,7 @@ fn uri_segment(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -88,7 +88,7 @@ fn head<'a>(kind: Kind, div: String) -> Map<'a> {
 }
 
 /// `Composition.type` of each record type; receivers tell the type from it.
-fn kind<'a>(hi_type: HiType, report_type: Option<Map<'a>>) -> Map<'a> {
+fn kind(hi_type: HiType, report_type: Option<Map<'_>>) -> Map<'_> {
     match hi_type {
         HiType::Prescription => coded(SNOMED, "440545006", "Prescription record"),
         HiType::DiagnosticReport => {

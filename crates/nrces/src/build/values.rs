@@ -6,6 +6,7 @@ use super::doc::{Doc, LocalCode};
 use crate::fhir::Map;
 use crate::input::{Code, Concept, DateRange, Quantity, Text};
 use crate::pointer::Place;
+use crate::rules::Rules;
 use crate::systems::{self, ICD10, LOINC, SNOMED};
 use crate::time::{Moment, Precision};
 use crate::units;
@@ -124,7 +125,9 @@ impl<'a> Doc<'a> {
             return None;
         }
         let known = || terminology.and_then(|t| t.display(system, code.value));
-        let Some(display) = code.display.or_else(known).or_else(|| concept.text.get()) else {
+        let built_in = || Rules::builtin().display(system, code.value);
+        let display = code.display.or_else(known).or_else(|| concept.text.get()).or_else(built_in);
+        let Some(display) = display else {
             self.error(
                 &place.key("display"),
                 "input.display",

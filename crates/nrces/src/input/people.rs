@@ -25,7 +25,7 @@ pub struct Identifier {
 }
 
 /// The patient. Where the caller's context knows the patient already, what
-/// stands here wins.
+/// stands here only fills gaps, and another patient's reference is refused.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Patient {

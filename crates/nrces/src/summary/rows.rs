@@ -24,7 +24,7 @@ struct Facts(Item);
 
 impl Facts {
     fn new(title: Option<String>, otherwise: &str) -> Self {
-        Self(named(title.as_deref().unwrap_or(otherwise)))
+        Self(Item { title: title.unwrap_or_else(|| otherwise.to_owned()), ..Item::default() })
     }
 
     fn add(&mut self, label: &'static str, value: Option<impl Into<String>>) {
@@ -49,7 +49,7 @@ fn nested(tree: &Tree<'_>, resource: &Value, depth: u8) -> Item {
         "Patient" => patient(resource),
         "Practitioner" => practitioner(resource),
         "Organization" => organization(resource),
-        "Encounter" => encounter(resource),
+        "Encounter" => encounter(tree, resource),
         "Condition" => condition(resource),
         "Observation" => observation(tree, resource, depth),
         "AllergyIntolerance" => allergy(resource),
@@ -115,14 +115,22 @@ fn organization(resource: &Value) -> Item {
     facts.0
 }
 
-fn encounter(resource: &Value) -> Item {
+fn encounter(tree: &Tree<'_>, resource: &Value) -> Item {
     let class = &resource["class"];
     let title = concept(&resource["type"][0]).or_else(|| display(class).map(str::to_owned));
     let mut facts = Facts::new(title, "Visit");
     facts.add("Number", resource["identifier"][0]["value"].as_str());
     facts.add("Department", concept(&resource["serviceType"]));
-    facts.add("Period", period(&resource["period"]));
+    let when = &resource["period"];
+    if when["end"].is_string() {
+        facts.add("Period", period(when));
+    } else {
+        facts.date("Date", &when["start"]);
+    }
     facts.add("Reason", concepts(&resource["reasonCode"]));
+    for diagnosis in resource["diagnosis"].as_array().into_iter().flatten() {
+        facts.add("Diagnosis", tree.find(&diagnosis["condition"]).and_then(|c| concept(&c["code"])));
+    }
     facts.add("Discharge", concept(&resource["hospitalization"]["dischargeDisposition"]));
     facts.0
 }
@@ -156,10 +164,15 @@ fn observation(tree: &Tree<'_>, resource: &Value, depth: u8) -> Item {
     facts.add("Method", concept(&resource["method"]));
     facts.add("Site", concept(&resource["bodySite"]));
     facts.notes(resource);
-    let flag = resource["interpretation"][0]["coding"][0]["code"].as_str();
-    facts.0.abnormal = flag.is_some_and(|f| !matches!(f, "N" | "NEG" | "ND" | "NR" | "S"));
+    let components = resource["component"].as_array().into_iter().flatten();
+    facts.0.abnormal = is_abnormal(resource) || components.into_iter().any(is_abnormal);
     facts.0.parts = parts_of(tree, &resource["hasMember"], depth);
     facts.0
+}
+
+fn is_abnormal(resource: &Value) -> bool {
+    let flag = resource["interpretation"][0]["coding"][0]["code"].as_str();
+    flag.is_some_and(|f| !matches!(f, "N" | "NEG" | "ND" | "NR" | "S"))
 }
 
 fn spelled(interpretation: &str) -> String {
@@ -189,6 +202,7 @@ fn family(resource: &Value) -> Item {
     for one in resource["condition"].as_array().into_iter().flatten() {
         facts.add("Condition", concept(&one["code"]));
         facts.add("Onset", any(one, "onset"));
+        facts.add("Died of it", one["contributedToDeath"].as_bool().filter(|d| *d).map(|_| "yes"));
     }
     facts.notes(resource);
     facts.0
@@ -201,7 +215,7 @@ fn medication(resource: &Value, dosage: &str) -> Item {
         facts.add("When needed", one["asNeededBoolean"].as_bool().filter(|n| *n).map(|_| "yes"));
         facts.add("Dose", quantity(&one["doseAndRate"][0]["doseQuantity"]));
         facts.add("Timing", timing(&one["timing"]));
-        facts.add("Duration", quantity(&one["timing"]["repeat"]["boundsDuration"]));
+        facts.add("Duration", duration(&one["timing"]["repeat"]["boundsDuration"]));
         facts.add("Route", concept(&one["route"]));
         facts.add("Method", concept(&one["method"]));
         facts.add("Instructions", concepts(&one["additionalInstruction"]));
@@ -211,6 +225,12 @@ fn medication(resource: &Value, dosage: &str) -> Item {
     facts.add("Quantity", quantity(&resource["dispenseRequest"]["quantity"]));
     facts.notes(resource);
     facts.0
+}
+
+fn duration(bounds: &Value) -> Option<String> {
+    let words = quantity(bounds)?;
+    let many = bounds["value"].as_f64() != Some(1.0) && bounds["unit"].as_str().is_some_and(|u| u.len() > 2);
+    Some(if many && !words.ends_with('s') { words + "s" } else { words })
 }
 
 fn timing(timing: &Value) -> Option<String> {
@@ -355,7 +375,7 @@ fn immunization(resource: &Value) -> Item {
     facts.add("Brand", brand);
     facts.add("Date", any(resource, "occurrence"));
     facts.add("Status", resource["status"].as_str().filter(|s| *s != "completed"));
-    facts.add("Status", concept(&resource["statusReason"]));
+    facts.add("Reason", concept(&resource["statusReason"]));
     for protocol in resource["protocolApplied"].as_array().into_iter().flatten() {
         let of = any(protocol, "seriesDoses").map(|of| format!(" of {of}")).unwrap_or_default();
         facts.add("Dose", any(protocol, "doseNumber").map(|dose| dose + &of));

@@ -145,7 +145,7 @@ fn codes_dates_and_files_that_are_none_are_refused() {
 
 #[test]
 fn a_code_without_words_is_refused() {
-    let data = json!({ "system": "snomed", "code": "386661006" });
+    let data = json!({ "system": "snomed", "code": "999999901" });
     let change = set("/chiefComplaints/0/complaint", data);
     let path = "/chiefComplaints/0/complaint/display";
     expect(HiType::OPConsultation, "typical", change, path, "input.display");
@@ -166,17 +166,21 @@ fn what_the_closed_sections_cannot_hold_is_refused() {
 }
 
 #[test]
-fn a_record_of_another_patient_is_refused() {
-    let data = json!({
-        "patient": { "patientReference": "MRN-2", "abhaNumber": "91-0000-0000-0001" },
-        "chiefComplaints": ["Fever"]
-    });
-    let issues = nrces::build(HiType::OPConsultation, &data, &context()).err().unwrap();
-    assert_eq!(issues.len(), 1, "{issues:#?}");
-    assert_eq!(
-        (issues[0].path.as_str(), issues[0].rule.as_str()),
-        ("/patient/patientReference", "input.other-patient")
+fn a_record_of_another_patient_is_refused_and_another_reference_only_warned_of() {
+    let built = |patient: Value| {
+        let data = json!({ "patient": patient, "chiefComplaints": ["Fever"] });
+        nrces::build(HiType::OPConsultation, &data, &context())
+    };
+    let issues = built(json!({ "patientReference": "MRN-2" })).unwrap().issues;
+    let place = |issue: &Issue| (issue.path.clone(), issue.rule.clone());
+    assert!(
+        issues
+            .iter()
+            .map(place)
+            .any(|found| found == ("/patient/patientReference".into(), "input.other-patient".into()))
     );
+    let issues = built(json!({ "abhaAddress": "somebody.else@sbx" })).err().unwrap();
+    assert_eq!(place(&issues[0]), ("/patient/abhaAddress".into(), "input.other-patient".into()));
 }
 
 #[test]

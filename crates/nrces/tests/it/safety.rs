@@ -126,7 +126,7 @@ fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
     out.push(at.to_owned());
     match value {
         Value::Object(map) => {
-            map.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), out))
+            map.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), out));
         }
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(i, value)| pointers(value, &format!("{at}/{i}"), out));
