@@ -5,7 +5,7 @@ pub fn abbreviations() -> &'static [(&'static str, &'static str)] {
     &ABBREVIATIONS
 }
 
-const ABBREVIATIONS: [(&str, &str); 104] = [
+const ABBREVIATIONS: [(&str, &str); 103] = [
     // Blood counts
     ("hb", "hemoglobin"),
     ("hgb", "hemoglobin"),
@@ -91,7 +91,6 @@ const ABBREVIATIONS: [(&str, &str); 104] = [
     ("hcv", "hepatitis c virus"),
     ("mp", "plasmodium"),
     ("afb", "acid fast"),
-    ("urine re", "urinalysis"),
     // Imaging and procedures
     ("cxr", "chest x ray"),
     ("xray", "x ray"),

@@ -120,11 +120,18 @@ impl Index {
     /// The best matches, best first. A match has all the typed words, or their beginnings, or what they are short for; if
     /// that is too little, also words like them; and if that is nothing, some of them.
     pub async fn search(&self, search: Search<'_>) -> Result<Vec<Found>, TerminologyError> {
+        let releases = self.releases().await?;
+        let abbreviations = &self.inner.abbreviations;
         let mut ranked: Vec<(usize, Ranked)> = Vec::new();
-        for (order, release) in self.releases().await?.into_iter().enumerate() {
-            let found =
-                release.get().search(search.text, search.system, search.limit, &self.inner.abbreviations);
-            ranked.extend(found.await?.into_iter().map(|ranked| (order, ranked)));
+        for (order, release) in releases.iter().enumerate() {
+            let found = release.get().search(&search, abbreviations).await?;
+            ranked.extend(found.into_iter().map(|ranked| (order, ranked)));
+        }
+        if ranked.is_empty() {
+            for (order, release) in releases.iter().enumerate() {
+                let found = release.get().search_some(&search, abbreviations).await?;
+                ranked.extend(found.into_iter().map(|ranked| (order, ranked)));
+            }
         }
         ranked.sort_by(|(one_order, one), (other_order, other)| {
             let score = other.score.partial_cmp(&one.score).unwrap_or(Ordering::Equal);

@@ -256,7 +256,7 @@ impl Tx {
     fn read_unmapped(&self, row: &Row) -> Result<UnmappedCode> {
         let label = row.opt_bytes("label")?;
         let label = label.map(|label| self.inner.keys()?.open(LABEL, &label)).transpose()?;
-        let label = label.map(|label| String::from_utf8(label.to_vec()));
+        let label = label.map(String::from_utf8);
         Ok(UnmappedCode {
             facility: row.parse("facility_id")?,
             local: read_local(row)?,

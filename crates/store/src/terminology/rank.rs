@@ -82,7 +82,7 @@ fn meet(typed: &Typed, words: &[String]) -> Met {
         offer(0.95, long.len());
     }
     for word in words.iter().filter(|word| word.starts_with(&typed.word)) {
-        offer(0.6 + 0.3 * typed.word.len() as f64 / word.len() as f64, 1);
+        offer(0.5 + 0.3 * typed.word.len() as f64 / word.len() as f64, 1);
     }
     for near in typed.near.iter().filter(|near| has(&near.word)) {
         offer(0.85 - 0.15 * f64::from(near.distance), 1);
@@ -116,8 +116,8 @@ mod tests {
         let concepts: [(&str, &[&str]); 5] = [
             ("Fever", &[]),
             ("Pyrexia", &["Fever"]),
-            ("Feverfew", &[]),
             ("Yellow fever", &[]),
+            ("Feverfew", &[]),
             ("Family history of yellow fever", &[]),
         ];
         in_order(&plain("fever"), &concepts);

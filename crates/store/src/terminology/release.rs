@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::build::{Builder, FORMAT};
 use super::error::TerminologyError;
-use super::index::Found;
+use super::index::{Found, Search};
 use super::query::{Abbreviations, Manner, Typed, all_of, typed};
 use super::rank::merit;
 use super::vocabulary::Vocabulary;
@@ -105,36 +105,45 @@ impl Release {
         self.systems.iter().find(|(_, known)| *known == uri).map(|(id, _)| *id)
     }
 
-    /// The matches among the first few hundred in the order of merit, unsorted. Typing errors are looked into if fewer than
-    /// `enough` were found.
+    /// Matches of all typed words among the first few hundred in the order of merit, unsorted. Typing errors are looked
+    /// into if there are fewer than are wanted.
     pub async fn search(
         &self,
-        text: &str,
-        system: Option<&str>,
-        enough: usize,
+        search: &Search<'_>,
         abbreviations: &Abbreviations,
     ) -> Result<Vec<Ranked>, TerminologyError> {
-        let system = match system {
-            None => -1,
-            Some(uri) => match self.system(uri) {
-                Some(id) => id,
-                None => return Ok(Vec::new()),
-            },
-        };
-        let mut typed = typed(text, abbreviations);
-        if typed.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut found = Candidates { release: self, system, rows: BTreeMap::new() };
+        let mut typed = typed(search.text, abbreviations);
+        let Some(mut found) = self.candidates(search, &typed) else { return Ok(Vec::new()) };
         found.add(&all_of(&typed, Manner::Whole), WHOLE).await?;
         found.add(&all_of(&typed, Manner::Beginning), PART).await?;
-        if found.rows.len() < enough && self.guess(&mut typed, found.rows.is_empty()) {
+        if found.rows.len() < search.limit && self.guess(&mut typed, found.rows.is_empty()) {
             found.add(&all_of(&typed, Manner::Near), PART).await?;
         }
-        if found.rows.is_empty() && typed.len() > 1 {
+        Ok(found.rank(&typed))
+    }
+
+    /// Matches of some of the typed words, where nothing matches all.
+    pub async fn search_some(
+        &self,
+        search: &Search<'_>,
+        abbreviations: &Abbreviations,
+    ) -> Result<Vec<Ranked>, TerminologyError> {
+        let mut typed = typed(search.text, abbreviations);
+        let Some(mut found) = self.candidates(search, &typed) else { return Ok(Vec::new()) };
+        if typed.len() > 1 {
+            self.guess(&mut typed, true);
             found.add_some(&typed).await?;
         }
         Ok(found.rank(&typed))
+    }
+
+    /// None if nothing can be found here.
+    fn candidates(&self, search: &Search<'_>, typed: &[Typed]) -> Option<Candidates<'_>> {
+        let system = match search.system {
+            None => -1,
+            Some(uri) => self.system(uri)?,
+        };
+        (!typed.is_empty()).then_some(Candidates { release: self, system, rows: BTreeMap::new() })
     }
 
     /// Looks up what unknown words may have been meant to be; all words, if nothing has them together. Says whether there

@@ -19,6 +19,8 @@ mod intake;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod local_codes;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod outbox;
@@ -28,6 +30,8 @@ mod patients;
 mod records;
 #[cfg(test)]
 mod sealing;
+#[cfg(test)]
+mod terminology;
 #[cfg(test)]
 mod token_desk;
 #[cfg(test)]

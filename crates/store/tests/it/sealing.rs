@@ -11,6 +11,7 @@ use domain::problem::Problem;
 use domain::token_desk::{Token, TokenDesk};
 use domain::transfer::TransferStatus;
 use sqlx::{Connection as _, Row as _};
+use store::terminology::{LocalCode, NewUnmapped};
 use store::testing::TestDatabase;
 use store::{Call, Callback, Exchange, NewRecord, Store, StoredConsent, Transfer, on_both_databases};
 use uuid::Uuid;
@@ -21,7 +22,7 @@ use crate::world::{
 };
 
 /// What must not be found. Each stands for all of its kind.
-const PLANTED: [&str; 14] = [
+const PLANTED: [&str; 15] = [
     "Zebulon Quickfinch",
     "9812345678",
     "91765432109876",
@@ -36,6 +37,7 @@ const PLANTED: [&str; 14] = [
     "call-about-zebulon",
     "token-of-zebulon",
     "request-about-zebulon",
+    "test-asked-for-zebulon",
 ];
 /// What is kept in clear: proves that the search looks in the right place.
 const IN_CLEAR: [&str; 2] = ["patient-in-clear", "visit-in-clear"];
@@ -96,6 +98,9 @@ async fn plant(store: &Store) {
     let calling = call(store, Uuid::nil());
     tx.enqueue(&Call { body: b"call-about-zebulon".to_vec(), ..calling }).await.unwrap();
     tx.open_exchange(&exchange(&zebulon.name)).await.unwrap();
+    let local = LocalCode { system: None, code: "HB".into() };
+    let unmapped = NewUnmapped { local, label: Some("test-asked-for-zebulon".into()), count: 1 };
+    tx.note_unmapped(&here, vec![unmapped]).await.unwrap();
     tx.commit().await.unwrap();
     let body = Bytes::from_static(b"callback-about-zebulon");
     intake(store).store(Callback { body, ..callback("r1") }).await.unwrap();
