@@ -66,16 +66,20 @@ pub async fn plan(ctx: &Ctx<'_>, tx: &mut Tx, facility: &Facility, patient: &Pat
             }
             Ok(())
         }
-        Decision::InFlight => wait(tx, facility, &candidates, None, None).await,
+        // What went wrong before is shown until a token comes.
+        Decision::InFlight => wait(tx, facility, &candidates, desk.error.as_ref(), None).await,
         Decision::NotBefore(until, hindrance) => {
             let error = desk.error.unwrap_or_else(|| hindered(hindrance, now));
             let error = Problem { until: Some(until), ..error };
             wait(tx, facility, &candidates, Some(&error), Some(until)).await
         }
-        Decision::Ask => match link_token::ask(tx, facility, &patient, desk).await? {
-            None => wait(tx, facility, &candidates, None, None).await,
-            Some(error) => fail_waiting_of(tx, facility, candidates, &error).await,
-        },
+        Decision::Ask => {
+            let before = desk.error.clone();
+            match link_token::ask(tx, facility, &patient, desk).await? {
+                None => wait(tx, facility, &candidates, before.as_ref(), None).await,
+                Some(error) => fail_waiting_of(tx, facility, candidates, &error).await,
+            }
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use abdm::error::Failure;
-use abdm::id::{FacilityId, IdError, MessageId};
+use abdm::id::{FacilityId, IdError, MessageId, RequestId};
 use abdm::path::{Callback, Operation};
 use abdm::wire::error::{ErrorObject, ReceivedError};
 use abdm::wire::{self, BodyError};
@@ -288,8 +288,10 @@ pub(crate) async fn made_by_us(
 ) -> Result<Option<Made>> {
     let made = tx.call_by_request_id(response.request_id.as_str()).await?;
     let made = made.filter(|made| made.facility == facility.id && made.kind == operation.path());
-    if made.is_none() {
-        tracing::warn!(operation = operation.path(), "a result callback names no call of ours");
+    match (&made, response.request_id.as_str().parse::<RequestId>()) {
+        // The attempt arrived, whether or not its sender lives to record so.
+        (Some(_), Ok(attempt)) => tx.end_attempt(attempt, "answered").await?,
+        _ => tracing::warn!(operation = operation.path(), "a result callback names no call of ours"),
     }
     Ok(made)
 }
