@@ -11,6 +11,14 @@ mod exchange;
 #[cfg(test)]
 mod fidelius;
 #[cfg(test)]
+mod link_delivery;
+#[cfg(test)]
+mod link_faults;
+#[cfg(test)]
+mod link_tokens;
+#[cfg(test)]
+mod linking;
+#[cfg(test)]
 mod steps;
 #[cfg(test)]
 mod world;

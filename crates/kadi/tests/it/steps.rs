@@ -43,7 +43,8 @@ impl World {
     }
 
     /// Lets `wait` pass, then waits until `look` finds something. The sweep and the pollers look once a second of
-    /// the test's clock and may just have done so: therefore it goes on a little, ever more slowly.
+    /// the test's clock and may just have done so: therefore it goes on a little, ever more slowly. What is to
+    /// happen after `wait` must be on its way before.
     pub async fn after<T>(&self, wait: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         self.clock.advance(wait);
         let mut looks = 0_u32;
@@ -90,6 +91,27 @@ impl World {
         let mut exchanges = self.exchanges().await;
         exchanges.retain(|exchange| exchange.path.ends_with(path));
         exchanges
+    }
+
+    /// Waits until the newest call on this path was accepted and its callback is awaited.
+    pub async fn until_awaited(&self, path: &str) {
+        let awaited = async || {
+            let exchange = self.exchanges_of(path).await.pop()?;
+            let calls = self.read().await.calls_of_exchange(exchange.id).await.unwrap();
+            Some(()).filter(|()| calls.iter().all(|call| call.state == "sent"))
+        };
+        self.until(awaited).await;
+    }
+
+    /// Waits until the newest call on this path was made so often and the last attempt has its callback.
+    pub async fn until_answered(&self, path: &str, attempts: usize) {
+        let answered = async || {
+            let exchange = self.exchanges_of(path).await.pop()?;
+            let made = self.read().await.attempts(exchange.id).await.unwrap();
+            let last = made.get(attempts - 1)?.2.clone();
+            last.filter(|outcome| outcome == "answered")
+        };
+        self.until(answered).await;
     }
 
     pub async fn stored_consent(&self, consent: &str) -> Option<StoredConsent> {
