@@ -25,7 +25,10 @@ pub(super) async fn on_notify(tx: &mut Tx, facility: &Facility, received: &Recei
     let detail = notice.detail()?;
     let status = to_domain(notice.status);
     let after = known.as_ref().map_or(status, |known| known.status.after(status));
-    let changed = known.as_ref().is_none_or(|known| known.status != after || known.artefact.is_none());
+    let moved = known.as_ref().is_none_or(|known| known.status != after);
+    // A grant that came without its artefact may get it later.
+    let completed = detail.is_some() && !after.has_ended();
+    let changed = moved || known.as_ref().is_some_and(|known| completed && known.artefact.is_none());
     if changed {
         let stored = merge(tx, known, after, &notice.consent_id, detail.is_some().then_some(&received.body));
         let stored = StoredConsent {
@@ -34,7 +37,9 @@ pub(super) async fn on_notify(tx: &mut Tx, facility: &Facility, received: &Recei
         };
         let address = detail.as_ref().map(|detail| &detail.patient.id);
         tx.put_consent(&facility.id, &stored, address).await?;
-        announce(tx, facility, &notice.consent_id, after).await?;
+        if moved {
+            announce(tx, facility, &notice.consent_id, after).await?;
+        }
     }
     let body = ConsentOnNotify::known(notice.consent_id.clone(), response);
     super::reply(tx, received, Operation::ConsentOnNotify, Answer::Yes, serde_json::to_vec(&body)?).await
