@@ -5,6 +5,8 @@ mod callback_shapes;
 #[cfg(test)]
 mod callbacks;
 #[cfg(test)]
+mod consent;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod exchange;
