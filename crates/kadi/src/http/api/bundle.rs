@@ -3,6 +3,7 @@
 
 use axum::body::Bytes;
 use axum::extract::Path;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, response::Result as Answer};
@@ -26,10 +27,15 @@ use super::super::problem::{Code, FieldError, Problem};
         (status = 201, description = "The document, a FHIR R4 Bundle", body = Value, content_type = "application/fhir+json"),
         (status = 400, description = "`malformed`: not JSON, or a wrong type", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: no such record type", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid`: the document would not be valid", body = Problem, content_type = "application/problem+json"),
     ))]
-pub async fn build(Path(slug): Path<String>, body: Bytes) -> Answer<Response, Problem> {
+pub async fn build(
+    Path(slug): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer<Response, Problem> {
     let hi_type = HiType::from_slug(&slug).ok_or_else(Problem::not_found)?;
+    let body = body.map_err(|rejection| unread(&rejection))?;
     let context = Context { seed: Seed::Random(Uuid::new_v4()), ..Context::default() };
     // Attachments make bodies of many megabytes, which would hold up others on this thread.
     let built = tokio::task::spawn_blocking(move || nrces::build_slice(hi_type, &body, &context)).await;
@@ -55,6 +61,11 @@ pub async fn build(Path(slug): Path<String>, body: Bytes) -> Answer<Response, Pr
 pub async fn schema(Path(slug): Path<String>) -> Answer<Json<Value>, Problem> {
     let hi_type = HiType::from_slug(&slug).ok_or_else(Problem::not_found)?;
     Ok(Json(nrces::input_schema(hi_type)))
+}
+
+fn unread(rejection: &BytesRejection) -> Problem {
+    let too_large = rejection.status() == Code::TooLarge.status();
+    Problem::new(if too_large { Code::TooLarge } else { Code::Malformed })
 }
 
 /// 400 for what could not be read, 422 for what would not be valid. Warnings alone refuse nothing and are left out.

@@ -1,0 +1,136 @@
+//! `kadi bundle validate`: many documents on all cores, told in the order in which they were named.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Read as _, Write};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use nrces::Issue;
+use nrces::rules::{Package, Rules, compile};
+use nrces::validate::{Options, validate_with};
+use serde_json::Value;
+
+use super::ValidateArgs;
+use super::report::{Outcome, Style};
+
+/// From how many files on progress is worth showing.
+const MANY: usize = 20;
+
+/// Checks every file. Exit 1 if any has an error.
+pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
+    let own: Option<Rules> = args.package.as_deref().map(compile_package).transpose()?;
+    let check = Check {
+        rules: own.as_ref().unwrap_or_else(|| Rules::builtin()),
+        options: Options { strict: args.strict, ..Options::default() },
+        style: if args.json { Style::Json } else { Style::Text },
+    };
+    let all_valid = check.files(&args.files)?;
+    Ok(if all_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn compile_package(path: &Path) -> anyhow::Result<Rules> {
+    let package =
+        Package::open(path).with_context(|| format!("the package {} could not be read", path.display()))?;
+    compile(&package).with_context(|| format!("the package {} could not be used", path.display()))
+}
+
+/// One checked file: its place in the list, what is told of it, whether it is valid.
+type Checked = (usize, String, bool);
+
+struct Check<'a> {
+    rules: &'a Rules,
+    options: Options,
+    style: Style,
+}
+
+impl Check<'_> {
+    /// Checks files on all cores. No more of them are in memory than there are cores.
+    fn files(&self, files: &[PathBuf]) -> std::io::Result<bool> {
+        let next = AtomicUsize::new(0);
+        let workers = thread::available_parallelism().map_or(1, NonZero::get).min(files.len());
+        let (sender, receiver) = sync_channel(workers * 2);
+        thread::scope(|scope| {
+            for _ in 0..workers {
+                let sender = sender.clone();
+                let next = &next;
+                scope.spawn(move || self.work(files, next, &sender));
+            }
+            drop(sender);
+            tell(&receiver, files.len())
+        })
+    }
+
+    fn work(&self, files: &[PathBuf], next: &AtomicUsize, sender: &SyncSender<Checked>) {
+        while let Some((place, file)) = take(files, next) {
+            let outcome = Outcome { file: &file.to_string_lossy(), issues: self.file(file) };
+            // Nobody listens once the output has gone away.
+            if sender.send((place, outcome.told(self.style), outcome.is_valid())).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn file(&self, file: &Path) -> Vec<Issue> {
+        match read(file) {
+            Ok(bundle) => validate_with(self.rules, &bundle, self.options),
+            Err(issue) => vec![issue],
+        }
+    }
+}
+
+fn take<'f>(files: &'f [PathBuf], next: &AtomicUsize) -> Option<(usize, &'f Path)> {
+    let place = next.fetch_add(1, Ordering::Relaxed);
+    files.get(place).map(|file| (place, file.as_path()))
+}
+
+/// A file's JSON. What cannot be read or parsed is a problem of that file.
+fn read(file: &Path) -> Result<Value, Issue> {
+    let mut bytes = Vec::new();
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin().lock().read_to_end(&mut bytes)
+    } else {
+        File::open(file).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.map_err(|error| {
+        Issue::error("Bundle", "unreadable", format!("the file could not be read: {error}"))
+    })?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Issue::error("Bundle", "not-json", format!("the file is not JSON: {error}")))
+}
+
+/// Writes what comes, each file in its turn.
+fn tell(receiver: &Receiver<Checked>, files: usize) -> std::io::Result<bool> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let progress = progress(files);
+    let mut early = BTreeMap::new();
+    let (mut turn, mut all_valid) = (0, true);
+    for (place, text, valid) in receiver {
+        all_valid &= valid;
+        early.insert(place, text);
+        while let Some(text) = early.remove(&turn) {
+            progress.suspend(|| out.write_all(text.as_bytes()))?;
+            turn += 1;
+        }
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    out.flush()?;
+    Ok(all_valid)
+}
+
+/// A bar on a terminal; nothing elsewhere, nor for few files.
+fn progress(files: usize) -> ProgressBar {
+    if files < MANY {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(files as u64);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} files, {per_sec}, {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
