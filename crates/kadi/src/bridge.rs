@@ -14,6 +14,7 @@ use domain::backoff::Backoff;
 use domain::token_desk::Limits;
 use reqwest::Url;
 use secrecy::ExposeSecret as _;
+use store::terminology::Index;
 use store::{Intake, Options, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ use crate::config::Config;
 use crate::flows::Rules;
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
-use crate::{http, workers};
+use crate::{http, terminology, workers};
 
 /// What every part of a running bridge holds on to.
 pub struct Bridge {
@@ -49,6 +50,8 @@ pub struct Bridge {
     pub api_limit: usize,
     /// Which HL7 v2 messages are taken.
     pub hl7: Terms,
+    /// Code systems, searchable.
+    pub terminology: Index,
 }
 
 impl std::fmt::Debug for Bridge {
@@ -120,6 +123,7 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
             processing: config.hl7.processing.clone(),
             limit: config.hl7.limit,
         },
+        terminology: terminology::index(config),
         store,
         gateway,
         intake,

@@ -12,4 +12,5 @@ pub mod logging;
 pub mod records;
 pub mod sources;
 pub mod start;
+pub mod terminology;
 pub mod workers;

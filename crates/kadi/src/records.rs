@@ -1,10 +1,13 @@
 //! From what the HMIS sends to what is stored: a FHIR document, checked, with its issues.
 
+use std::sync::Arc;
+
 use abdm::id::HiType;
 use domain::facility::Facility;
 use domain::patient::{Birth, Patient};
+use nrces::terminology::{CodeMap, Terminology};
 use nrces::validate::{Mode, record_type, validate};
-use nrces::{Context, Issue, PatientContext, Seed, TypedIdentifier, Visit};
+use nrces::{Context, Issue, LocalCode, PatientContext, Seed, TypedIdentifier, Visit};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -101,12 +104,30 @@ impl RecordInput {
         place: u32,
         source_hash: String,
     ) -> Result<NewRecord, RecordInputError> {
+        self.prepare_with(around, place, source_hash, None).map(|prepared| prepared.record)
+    }
+
+    /// The same with what is known of its codes, see [`crate::terminology::codes`].
+    ///
+    /// # Errors
+    /// As [`RecordInput::prepare`].
+    pub fn prepare_with(
+        &self,
+        around: &Surroundings<'_>,
+        place: u32,
+        source_hash: String,
+        codes: Option<&Arc<CodeMap>>,
+    ) -> Result<Prepared, RecordInputError> {
         let hi_type = self.check()?;
-        let (bundle, issues) = match (&self.data, &self.bundle, &self.file) {
-            (Some(data), _, _) => build(hi_type, data.get().as_bytes(), &context(around, place)),
+        let context = || Context {
+            terminology: codes.map(|codes| Arc::<CodeMap>::clone(codes) as Arc<dyn Terminology>),
+            ..context(around, place)
+        };
+        let (bundle, issues, local_codes) = match (&self.data, &self.bundle, &self.file) {
+            (Some(data), _, _) => build(hi_type, data.get().as_bytes(), &context()),
             (_, Some(bundle), _) => take_over(hi_type, bundle),
             (_, _, Some(file)) => {
-                let context = context(around, place);
+                let context = context();
                 let data = nrces::from_file(&file.content_type, &file.data, &file.title, &context);
                 build(hi_type, data.to_string().as_bytes(), &context)
             }
@@ -114,25 +135,36 @@ impl RecordInput {
         };
         let valid = bundle.is_some() && !issues.iter().any(Issue::is_error);
         let issues = serde_json::to_string(&issues).unwrap_or_else(|_| "[]".to_owned());
-        Ok(NewRecord { hi_type, valid, issues, source_hash, bundle })
+        Ok(Prepared { record: NewRecord { hi_type, valid, issues, source_hash, bundle }, local_codes })
     }
 }
 
-fn build(hi_type: HiType, data: &[u8], context: &Context) -> (Option<Vec<u8>>, Vec<Issue>) {
+/// A record that is ready to be stored.
+#[derive(Clone)]
+pub struct Prepared {
+    /// The record.
+    pub record: NewRecord,
+    /// Codes of the facility's own that stand in it as text.
+    pub local_codes: Vec<LocalCode>,
+}
+
+type Document = (Option<Vec<u8>>, Vec<Issue>, Vec<LocalCode>);
+
+fn build(hi_type: HiType, data: &[u8], context: &Context) -> Document {
     match nrces::build_slice(to_nrces(hi_type), data, context) {
-        Ok(built) => (Some(built.json.into_bytes()), built.issues),
-        Err(issues) => (None, issues),
+        Ok(built) => (Some(built.json.into_bytes()), built.issues, built.local_codes),
+        Err(issues) => (None, issues, Vec::new()),
     }
 }
 
-fn take_over(hi_type: HiType, bundle: &RawValue) -> (Option<Vec<u8>>, Vec<Issue>) {
+fn take_over(hi_type: HiType, bundle: &RawValue) -> Document {
     let value: Value = serde_json::from_str(bundle.get()).unwrap_or_default();
     let mut issues = validate(&value, Mode::Send);
     if record_type(&value).is_some_and(|found| found != to_nrces(hi_type)) {
         let message = "The document is of another record type than hiType says; correct hiType.";
         issues.push(Issue::error("Bundle.entry[0].resource.type", "record-type", message));
     }
-    (Some(bundle.get().as_bytes().to_vec()), issues)
+    (Some(bundle.get().as_bytes().to_vec()), issues, Vec::new())
 }
 
 /// ABDM's type as the document crate names it.

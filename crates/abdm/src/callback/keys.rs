@@ -20,6 +20,9 @@ pub(super) struct SigningKey {
     pub(super) name: String,
 }
 
+/// How long after a vain attempt the keys are asked for again while there are none.
+const WITHOUT_KEYS: Duration = Duration::from_secs(1);
+
 type KeyMap = HashMap<String, Arc<SigningKey>>;
 
 pub(super) struct Keys {
@@ -45,7 +48,9 @@ impl Keys {
             return Ok(key);
         }
         let now = self.clock.elapsed();
-        if asked.is_none_or(|at| now.saturating_sub(at) >= self.refetch) {
+        // Without any key every callback is refused, and comes again after a quarter of an hour only.
+        let pause = if self.is_empty() { self.refetch.min(WITHOUT_KEYS) } else { self.refetch };
+        if asked.is_none_or(|at| now.saturating_sub(at) >= pause) {
             *asked = Some(now);
             self.fetch().await.map_err(|failure| {
                 tracing::warn!(error = %failure, "the gateway's keys could not be fetched");
@@ -74,8 +79,11 @@ impl Keys {
 
     /// Without any key at all it is not the token's fault.
     fn unknown(&self) -> Refused {
-        let none = self.cached.read().unwrap_or_else(PoisonError::into_inner).is_empty();
-        if none { Refused::NoKeys } else { Refused::UnknownKey }
+        if self.is_empty() { Refused::NoKeys } else { Refused::UnknownKey }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.cached.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 }
 

@@ -42,7 +42,8 @@ pub struct VerifierConfig {
     pub late: Duration,
     /// How far `iat` and `nbf` may lie ahead of our clock. Default: five minutes.
     pub ahead: Duration,
-    /// How long after fetching the keys an unknown `kid` does not fetch them again. Default: ten seconds.
+    /// How long after fetching the keys an unknown `kid` does not fetch them again; a second at most while there are
+    /// none at all. Default: ten seconds.
     pub refetch: Duration,
 }
 

@@ -1,5 +1,6 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error.
 
+mod bench;
 mod config;
 mod demo;
 mod fidelius;
@@ -9,8 +10,10 @@ mod output;
 mod sandbox;
 mod serve;
 mod signals;
+mod terminology;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -33,7 +36,7 @@ struct Cli {
 pub struct Common {
     /// The configuration file; ./kadi.toml if it is there
     #[arg(long, global = true, value_name = "FILE", env = "KADI_CONFIG")]
-    config: Option<PathBuf>,
+    config: Option<OsString>,
     /// What is logged: error, warn, info, debug, or per module such as info,kadi::flows=debug
     #[arg(long, global = true, value_name = "LEVEL", env = "KADI_LOG")]
     log: Option<String>,
@@ -42,8 +45,8 @@ pub struct Common {
 impl Common {
     /// The configuration: the file named, or the usual one, or the defaults; then the environment.
     pub fn read_config(&self) -> Result<Config, ConfigError> {
-        let named = self.config.as_deref().filter(|path| !path.as_os_str().is_empty());
-        Config::load(named)
+        let named = self.config.as_deref().filter(|path| !path.is_empty());
+        Config::load(named.map(Path::new))
     }
 
     /// Begins to log, `usual` unless told otherwise.
@@ -61,6 +64,8 @@ enum Command {
     Config(config::ConfigArgs),
     Fidelius(fidelius::FideliusArgs),
     Openapi(openapi::OpenapiArgs),
+    Terminology(terminology::TerminologyArgs),
+    Bench(bench::BenchArgs),
 }
 
 /// Runs the command that the process was started with. A failure is told on standard error; exit 1. A command line that
@@ -75,6 +80,8 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(&cli.common, &args),
         Command::Fidelius(args) => fidelius::run(args),
         Command::Openapi(openapi::OpenapiArgs) => openapi::run(),
+        Command::Terminology(args) => terminology::run(&cli.common, args),
+        Command::Bench(args) => bench::run(&cli.common, args),
     };
     result.unwrap_or_else(|error| {
         output::problem(format_args!("error: {error:#}"));
@@ -105,7 +112,7 @@ mod tests {
             ["kadi", "config", "check", "--config", "x.toml"],
         ] {
             let cli = Cli::try_parse_from(line).unwrap();
-            assert_eq!(cli.common.config.as_deref(), Some(std::path::Path::new("x.toml")));
+            assert_eq!(cli.common.config.as_deref(), Some(std::ffi::OsStr::new("x.toml")));
         }
     }
 

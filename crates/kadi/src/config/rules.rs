@@ -225,6 +225,7 @@ fn resolve_paths(config: &mut Config, folder: &Path) {
         &mut config.gateway.client_secret_file,
         &mut config.server.tls_cert_file,
         &mut config.server.tls_key_file,
+        &mut config.terminology.folder,
     ];
     for path in paths.into_iter().flatten() {
         *path = folder.join(&*path);

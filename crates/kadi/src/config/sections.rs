@@ -21,6 +21,7 @@ pub struct Config {
     pub gateway: Gateway,
     pub retry: Retry,
     pub store: Store,
+    pub terminology: Terminology,
     pub objects: Objects,
     pub keys: Keys,
     pub linking: Linking,
@@ -153,6 +154,15 @@ pub struct Store {
     pub url: SecretString,
     #[serde(deserialize_with = "units::duration")]
     pub lease: Duration,
+}
+
+/// Code systems.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key means")]
+pub struct Terminology {
+    #[serde(deserialize_with = "units::path")]
+    pub folder: Option<PathBuf>,
 }
 
 /// Large and received content.

@@ -11,9 +11,13 @@ use abdm::wire::context::{CareContextId, ContextNotify, OnNotify};
 use domain::care_context::CareContext;
 use domain::exchange::ExchangeState;
 use domain::facility::Facility;
-use store::{Sending, Tx};
+use jiff::Timestamp;
+use store::{Made, Sending, Tx};
 
 use super::{Ctx, Result, outcome, problem};
+
+/// How attempts end in the journal that ABDM took.
+const TAKEN: [&str; 2] = ["accepted", "answered"];
 
 /// Tells of new records of these types in a linked visit. No types: nothing to tell.
 pub async fn tell(
@@ -75,15 +79,23 @@ pub(super) async fn on_notify(
 ) -> Result<()> {
     let made = super::made_by_us(tx, facility, &message.response, Operation::ContextNotify).await?;
     let Some(made) = made else { return Ok(()) };
-    tx.close_call(made.id).await?;
     if message.succeeded() {
+        tx.close_call(made.id).await?;
         tx.move_exchange(made.exchange, ExchangeState::Answered, None, None).await?;
         return Ok(());
     }
+    let attempts = tx.attempts(made.id).await?;
+    if !is_news(tx, &made, &attempts, message).await? {
+        return Ok(());
+    }
+    tx.close_call(made.id).await?;
     let now = tx.now();
     let failure = callback_failure(Operation::ContextNotify, &message.error.clone().unwrap_or_default());
-    let attempts = u32::try_from(tx.attempts(made.id).await?.len()).unwrap_or(u32::MAX);
-    match again_at(ctx, &failure, attempts, now) {
+    // Attempts that ABDM did not take say nothing of how long it has known the care context.
+    let taken =
+        attempts.iter().filter(|(_, _, outcome)| outcome.as_deref().is_none_or(|word| TAKEN.contains(&word)));
+    let taken = u32::try_from(taken.count()).unwrap_or(u32::MAX);
+    match again_at(ctx, &failure, taken, now) {
         Some(due_at) => tx.resend_call(made.id, due_at).await?,
         None => {
             let error = problem(&failure, now);
@@ -93,12 +105,21 @@ pub(super) async fn on_notify(
     Ok(())
 }
 
-fn again_at(
-    ctx: &Ctx<'_>,
-    failure: &Failure,
-    attempts: u32,
-    now: jiff::Timestamp,
-) -> Option<jiff::Timestamp> {
+/// Whether a refusal is of the last attempt, and nothing better is known: one that comes late or again must not send
+/// once more what ABDM has taken since.
+async fn is_news(
+    tx: &mut Tx,
+    made: &Made,
+    attempts: &[(String, Timestamp, Option<String>)],
+    message: &OnNotify,
+) -> Result<bool> {
+    let exchange = tx.exchange(made.exchange).await?;
+    let ended = exchange.is_none_or(|exchange| exchange.state.is_final());
+    let of_last = attempts.last().is_some_and(|(id, ..)| id == message.response.request_id.as_str());
+    Ok(of_last && !ended)
+}
+
+fn again_at(ctx: &Ctx<'_>, failure: &Failure, attempts: u32, now: Timestamp) -> Option<Timestamp> {
     match failure.retry {
         Retry::Never | Retry::AlreadyDone | Retry::TokenInvalid => None,
         // Right after the link ABDM often does not know it yet.

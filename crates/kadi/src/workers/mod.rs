@@ -22,6 +22,9 @@ use crate::flows::{Ctx, FlowError};
 const POLL: Duration = Duration::from_secs(1);
 /// How long to wait for a database that failed.
 const STORE_DOWN: Duration = Duration::from_secs(1);
+/// The pauses between attempts to have the gateway's keys at the start; each twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Callbacks worked on at once.
 const INBOX_AT_ONCE: usize = 32;
 /// Calls under way at once.
@@ -36,6 +39,21 @@ pub fn start(bridge: &Arc<Bridge>, tasks: &TaskTracker, stop: &CancellationToken
     tasks.spawn(outbox::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
     tasks.spawn(sweep::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(listen(Arc::clone(bridge), stop.clone()));
+    tasks.spawn(fetch_keys(Arc::clone(bridge), stop.clone()));
+}
+
+/// Fetches the keys of callback tokens ahead. Without them a callback is refused, and ABDM brings it again after a
+/// quarter of an hour only.
+async fn fetch_keys(bridge: Arc<Bridge>, stop: CancellationToken) {
+    let fetching = async {
+        let mut pause = FIRST_PAUSE;
+        while let Err(failure) = bridge.verifier.warm().await {
+            tracing::warn!(error = %failure, "the gateway's keys could not be fetched yet; callbacks wait for them");
+            bridge.clock.sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    };
+    stop.run_until_cancelled(fetching).await;
 }
 
 /// Passes on the wake-ups of other instances.

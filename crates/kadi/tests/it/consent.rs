@@ -4,8 +4,8 @@ use domain::consent::ConsentStatus as Status;
 use domain::event::EventType;
 use domain::exchange::ExchangeState;
 use sandbox::{
-    CallFault, CallbackFault, Consent, ConsentStatus, ConsentWanted, Fault, RawCallback, RecordsWanted, Renotify,
-    TransferState,
+    CallFault, CallbackFault, Consent, ConsentStatus, ConsentWanted, Fault, RawCallback, RecordsWanted,
+    Renotify, TransferState,
 };
 use serde_json::{Value, json};
 use store::on_both_databases;

@@ -82,7 +82,7 @@ on_both_databases! {
                 let last = world.calls(LINK).into_iter().nth(calls - 1)?;
                 link.error.filter(|error| error.at >= last.at)
             };
-            let wait = if calls == 2 { SECOND * 0 } else { MINUTE * 5 };
+            let wait = if calls == 2 { std::time::Duration::ZERO } else { MINUTE * 5 };
             let error = world.after(wait, failed).await;
             let pause = error.until.unwrap().duration_since(error.at);
             assert!(pause <= jiff::SignedDuration::from_mins(5), "{pause}");

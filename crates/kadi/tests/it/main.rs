@@ -1,17 +1,31 @@
 //! The binary from outside, and the bridge from inside, against the local ABDM.
 
+#![expect(
+    clippy::pedantic,
+    clippy::type_complexity,
+    reason = "tables and stories read better than their lints allow"
+)]
+
+#[cfg(test)]
+mod api;
 #[cfg(test)]
 mod callback_shapes;
 #[cfg(test)]
 mod callbacks;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod consent;
+#[cfg(test)]
+mod console;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
 mod fidelius;
+#[cfg(test)]
+mod hl7;
 #[cfg(test)]
 mod link_delivery;
 #[cfg(test)]
@@ -21,6 +35,14 @@ mod link_tokens;
 #[cfg(test)]
 mod linking;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod steps;
+#[cfg(test)]
+mod terminology;
+#[cfg(test)]
+mod transfer;
+#[cfg(test)]
+mod transfer_pages;
 #[cfg(test)]
 mod world;

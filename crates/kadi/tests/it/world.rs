@@ -33,9 +33,9 @@ pub struct World {
     pub sandbox: Handle,
     pub clock: ManualClock,
     pub bridge: Running,
-    config: Config,
-    database: TestDatabase,
-    folder: TempDir,
+    /// Kept as long as the world: the database and the folder go with them.
+    _database: TestDatabase,
+    _folder: TempDir,
 }
 
 impl World {
@@ -53,7 +53,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder, sandbox.base_url(), more);
         let bridge = boot(&config, &database, &clock, None).await;
-        let world = Self { sandbox, clock, bridge, config, database, folder };
+        let world = Self { sandbox, clock, bridge, _database: database, _folder: folder };
         world.register();
         let mut tx = world.tx().await;
         tx.put_facility(&facility()).await.unwrap();
@@ -65,16 +65,6 @@ impl World {
     pub fn register(&self) {
         let url = format!("http://{}", self.bridge.public);
         self.sandbox.state().set_bridge_url("SBX_000000", &url);
-    }
-
-    /// The configuration that the bridge was started with.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// The database that the bridge works on.
-    pub fn database(&self) -> &TestDatabase {
-        &self.database
     }
 
     pub fn core(&self) -> &Bridge {
@@ -164,10 +154,6 @@ impl World {
             assert!(effect.accepted <= 1, "happened twice: {effect:?}");
         }
     }
-
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
-    }
 }
 
 async fn boot(
@@ -199,6 +185,8 @@ client_id = "SBX_000000"
 client_secret = "00000000-0000-0000-0000-000000000000"
 allow_insecure = true
 {more}
+[terminology]
+folder = "terminology"
 "#
     );
     std::fs::write(&path, text).unwrap();

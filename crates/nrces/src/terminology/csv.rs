@@ -167,16 +167,23 @@ impl<R: BufRead> Records<R> {
 }
 
 /// A file of records under a line that names their columns.
-pub(super) struct Table {
-    records: Records<BufReader<File>>,
+pub(super) struct Table<R> {
+    records: Records<R>,
     path: PathBuf,
     columns: Vec<String>,
 }
 
-impl Table {
+impl Table<BufReader<File>> {
     /// Opens a file and reads its first line. `wanted` describes the columns to people.
     pub fn open(path: &Path, wanted: &str) -> Result<Self, LoadError> {
-        let mut records = Records::new(open(path)?);
+        Self::new(open(path)?, path, wanted)
+    }
+}
+
+impl<R: BufRead> Table<R> {
+    /// Reads the first line of what people know by this path.
+    pub fn new(input: R, path: &Path, wanted: &str) -> Result<Self, LoadError> {
+        let mut records = Records::new(input);
         let io = |error| LoadError::io(path, error);
         records.sniff().map_err(io)?;
         let columns = match records.next().map_err(io)? {
@@ -197,11 +204,11 @@ impl Table {
         self.column(&[name]).ok_or_else(missing)
     }
 
-    /// Calls `each` with every record; what it says is wrong is told with the line.
+    /// Calls `each` with every record and its line; what it says is wrong is told with the line.
     pub fn read(
         &mut self,
         watch: &mut dyn Watch,
-        mut each: impl FnMut(&Record<'_>) -> Result<(), Fault>,
+        mut each: impl FnMut(u64, &Record<'_>) -> Result<(), Fault>,
     ) -> Result<(), LoadError> {
         loop {
             watch.read(self.records.take_read());
@@ -210,7 +217,7 @@ impl Table {
                 watch.read(self.records.take_read());
                 return Ok(());
             };
-            if let Err(fault) = record.and_then(|record| each(&record)) {
+            if let Err(fault) = record.and_then(|record| each(line, &record)) {
                 tell(watch, &self.path, line, &fault);
             }
         }

@@ -1,5 +1,6 @@
 //! A facility's own list: its codes, and the standard ones that they stand for.
 
+use std::io::BufRead;
 use std::path::Path;
 
 use super::check::check_code;
@@ -15,6 +16,8 @@ const MAX_DISPLAY: usize = 1000;
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FacilityCode {
+    /// Its number, from 1.
+    pub line: u64,
     /// The system that the facility names beside its code, if it names one.
     pub local_system: Option<String>,
     /// The facility's code.
@@ -44,7 +47,28 @@ pub fn facility_codes(
     watch: &mut dyn Watch,
     each: &mut dyn FnMut(FacilityCode),
 ) -> Result<usize, LoadError> {
-    let mut table = Table::open(path, WANTED)?;
+    read(Table::open(path, WANTED)?, watch, each)
+}
+
+/// The same of a list that is no file; people know it by `name`.
+///
+/// # Errors
+///
+/// As [`facility_codes`].
+pub fn facility_codes_from(
+    input: impl BufRead,
+    name: &str,
+    watch: &mut dyn Watch,
+    each: &mut dyn FnMut(FacilityCode),
+) -> Result<usize, LoadError> {
+    read(Table::new(input, Path::new(name), WANTED)?, watch, each)
+}
+
+fn read<R: BufRead>(
+    mut table: Table<R>,
+    watch: &mut dyn Watch,
+    each: &mut dyn FnMut(FacilityCode),
+) -> Result<usize, LoadError> {
     let columns = Columns {
         local_system: table.column(&["local_system"]),
         local_code: table.needed("local_code", WANTED)?,
@@ -53,8 +77,8 @@ pub fn facility_codes(
         display: table.column(&["display"]),
     };
     let mut count = 0;
-    table.read(watch, |record| {
-        each(columns.line(record)?);
+    table.read(watch, |line, record| {
+        each(columns.line(line, record)?);
         count += 1;
         Ok(())
     })?;
@@ -62,7 +86,7 @@ pub fn facility_codes(
 }
 
 impl Columns {
-    fn line(&self, record: &Record<'_>) -> Result<FacilityCode, Fault> {
+    fn line(&self, line: u64, record: &Record<'_>) -> Result<FacilityCode, Fault> {
         let system = system_uri(text(record.get(self.system), "system", MAX_CODE)?);
         if !system.contains(':') {
             return Err(Fault::Other("system is neither snomed, loinc nor icd-10, nor a URI"));
@@ -75,6 +99,7 @@ impl Columns {
         }
         let local_system = self.local_system.map_or("", |column| record.get(column));
         Ok(FacilityCode {
+            line,
             local_system: Some(local_system).filter(|system| !system.is_empty()).map(str::to_owned),
             local_code: text(record.get(self.local_code), "local_code", MAX_CODE)?.to_owned(),
             standard: StandardCode {

@@ -1,5 +1,6 @@
 //! LOINC's table, `Loinc.csv` of its release.
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use super::check::is_loinc;
@@ -70,7 +71,7 @@ pub fn loinc(
     let mut file = csv::Table::open(&table.path, WANTED)?;
     let columns = Columns::find(&file)?;
     let mut count = 0;
-    file.read(watch, |record| {
+    file.read(watch, |_, record| {
         if let Some(entry) = columns.entry(record)? {
             each(&entry);
             count += 1;
@@ -81,7 +82,7 @@ pub fn loinc(
 }
 
 impl Columns {
-    fn find(table: &Table) -> Result<Self, LoadError> {
+    fn find<R: BufRead>(table: &Table<R>) -> Result<Self, LoadError> {
         let whole = ["COMPONENT", "SHORTNAME", "CONSUMER_NAME", "DisplayName"];
         Ok(Self {
             code: table.needed("LOINC_NUM", WANTED)?,

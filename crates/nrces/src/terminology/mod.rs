@@ -25,7 +25,7 @@ mod tests;
 pub use abbreviations::abbreviations;
 pub use check::{WrongCode, check_code, is_loinc, is_sctid};
 pub use code_map::CodeMap;
-pub use facility_codes::{FacilityCode, facility_codes};
+pub use facility_codes::{FacilityCode, facility_codes, facility_codes_from};
 pub use lines::MAX_LINE;
 pub use loinc::{LoincTable, loinc};
 pub use rf2::Rf2Release;

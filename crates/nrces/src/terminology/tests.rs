@@ -246,7 +246,8 @@ fn a_facilitys_list_is_taken_as_people_write_it() {
         let (found, told) = codes_of(text.as_bytes());
         let standard =
             StandardCode { system: LOINC.into(), code: "718-7".into(), display: "Hemoglobin".into() };
-        assert_eq!(found, [FacilityCode { local_system: None, local_code: "HB".into(), standard }], "{text}");
+        let expected = FacilityCode { line: 2, local_system: None, local_code: "HB".into(), standard };
+        assert_eq!(found, [expected], "{text}");
         assert!(told.bad.is_empty(), "{:?}", told.words);
     }
 }

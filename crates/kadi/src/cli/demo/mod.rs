@@ -4,7 +4,7 @@
 
 mod hospital;
 mod report;
-mod samples;
+pub(super) mod samples;
 mod stage;
 
 use std::process::ExitCode;

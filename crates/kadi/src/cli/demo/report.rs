@@ -9,6 +9,7 @@ use super::samples::Visit;
 use super::stage::Stage;
 
 /// What became of one record.
+#[expect(clippy::struct_excessive_bools, reason = "four questions of a table, each answered by itself")]
 pub struct Outcome {
     patient: String,
     visit: String,

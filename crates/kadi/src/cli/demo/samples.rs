@@ -54,7 +54,8 @@ pub fn visits(patients: &[(String, ::sandbox::Person)]) -> Vec<Visit> {
     visits
 }
 
-fn record(slug: &str, size: &str) -> Option<Value> {
+/// A sample `{hiType, data}` of this type and size (`minimal`, `typical`, `maximal`), without its patient.
+pub fn record(slug: &str, size: &str) -> Option<Value> {
     let hi_type = nrces::HiType::ALL.into_iter().find(|hi_type| hi_type.slug() == slug)?;
     let file = Samples::get(&format!("{slug}/{size}.json"))?;
     let mut data: Value = serde_json::from_slice(&file.data).ok()?;

@@ -19,7 +19,7 @@ pub const FACILITY: &str = "IN2810014366";
 /// Its name.
 pub const FACILITY_NAME: &str = "Kadi Demo Hospital";
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Everything that runs.

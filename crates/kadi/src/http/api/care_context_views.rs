@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 /// What went wrong between us and ABDM.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExchangeProblem)]
 pub struct LinkProblem {
     /// ABDM's code, such as `ABDM-1038`, or a word of ours, such as `overdue`.
     pub code: String,
@@ -34,6 +35,7 @@ impl From<domain::problem::Problem> for LinkProblem {
 /// The visit.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Visit)]
 pub struct VisitView {
     /// The facility's reference of the patient.
     pub patient_ref: String,
@@ -53,6 +55,7 @@ pub struct VisitView {
 
 /// Where the visit stands with ABDM.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Link)]
 pub struct LinkView {
     /// `unlinked`: nothing to ask. `waiting`: not asked yet, will be by itself. `linking`: asked and not answered.
     /// `linked`: ABDM said so. `failed`: refused, and asked again only on request or after a change.
@@ -65,6 +68,7 @@ pub struct LinkView {
 
 /// One problem of a record.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Issue)]
 pub struct IssueView {
     /// `error` or `warning`. A record with an error is neither linked nor sent.
     pub severity: String,
@@ -79,6 +83,7 @@ pub struct IssueView {
 /// A record of the visit.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = StoredRecord)]
 pub struct RecordView {
     /// Its id. An equal record that is put again keeps it.
     pub id: String,
@@ -105,6 +110,7 @@ impl From<Record> for RecordView {
 /// A care context.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = CareContext)]
 pub struct CareContextView {
     /// The visit.
     pub care_context: VisitView,

@@ -1,6 +1,7 @@
 //! Care contexts: visits with their records. Storing one also begins its linking, unless it is held.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +12,9 @@ use domain::facility::Facility;
 use domain::link::{Link, LinkState};
 use domain::patient::Patient;
 use domain::reference::{CareContextRef, PatientRef};
+use nrces::terminology::CodeMap;
 use serde::{Deserialize, Serialize};
+use store::terminology::NewUnmapped;
 use store::{CareContextFilter, NewRecord, Tx};
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,7 +29,8 @@ use super::path::{CareContextPath, PatientPath};
 use super::patients::flow_problem;
 use crate::flows::visits::{self, TakenBack};
 use crate::flows::{self, Ctx};
-use crate::records::{RecordInput, Surroundings};
+use crate::records::{Prepared, RecordInput, Surroundings};
+use crate::terminology;
 
 /// A record: exactly one of `data`, `bundle` and `file`.
 #[derive(ToSchema)]
@@ -143,10 +147,12 @@ pub async fn put(
     let mut tx = app.store.read().await?;
     let known = tx.patient(&facility.id, &patient).await?.ok_or_else(Problem::not_found)?;
     let before = tx.care_context(&facility.id, &patient, &reference).await?;
-    drop(tx);
     let (context, records) = body.read(patient.clone(), reference.clone(), before)?;
+    let codes = terminology::codes(&mut tx, &app.terminology, &facility.id, records.iter().flatten()).await?;
+    drop(tx);
+    let codes = Arc::new(codes);
     let records = match records {
-        Some(records) => Some(prepare(facility.clone(), known, &context, records).await?),
+        Some(records) => Some(prepare(facility.clone(), known, &context, (records, &codes)).await?),
         None => None,
     };
 
@@ -155,10 +161,12 @@ pub async fn put(
     let link = tx.care_context(&facility.id, &context.patient, &reference).await?.map(|it| it.link);
     let context = CareContext { link: link.unwrap_or_default(), ..context };
     let ctx = Ctx { rules: &app.rules, chance: app.chance() };
-    let records = hash_sources(&tx, records)?;
+    let old = tx.records(&facility.id, &context.patient, &reference).await?;
+    let (records, unmapped) = hash_sources(&tx, records, &old, &codes)?;
     let stored =
         visits::put(&ctx, &mut tx, &facility, (&patient, &context), records).await.map_err(flow_problem)?;
     tx.audit(&facility.id, &caller.actor(), "care context stored", reference.as_str()).await?;
+    tx.note_unmapped(&facility.id, unmapped).await?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, Json(CareContextView::new(stored.context, stored.records))))
 }
@@ -168,35 +176,60 @@ async fn prepare(
     facility: Facility,
     patient: Patient,
     context: &CareContext,
-    records: Vec<RecordInput>,
-) -> Result<Vec<NewRecord>, Problem> {
+    (records, codes): (Vec<RecordInput>, &Arc<CodeMap>),
+) -> Result<Vec<Prepared>, Problem> {
     let (visit, date) = (context.reference.to_string(), context.date.to_string());
+    let codes = Arc::clone(codes);
     let work = move || {
         let around = Surroundings { facility: &facility, patient: &patient, visit: &visit, date: &date };
-        let prepared = (0_u32..).zip(&records).map(|(place, record)| prepare_one(&around, place, record));
+        let records = (0_u32..).zip(&records);
+        let prepared = records.map(|(place, record)| prepare_one(&around, place, record, &codes));
         prepared.collect::<Result<Vec<_>, Problem>>()
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Problem::new(Code::Internal)))
 }
 
-fn prepare_one(around: &Surroundings<'_>, place: u32, record: &RecordInput) -> Result<NewRecord, Problem> {
+fn prepare_one(
+    around: &Surroundings<'_>,
+    place: u32,
+    record: &RecordInput,
+    codes: &Arc<CodeMap>,
+) -> Result<Prepared, Problem> {
     let mut prepared = record
-        .prepare(around, place, record.source())
+        .prepare_with(around, place, record.source(), Some(codes))
         .map_err(|error| Problem::new(Code::Invalid).field(format!("/records/{place}"), error.to_string()))?;
-    if !prepared.valid {
+    let (source, mapping) = (&mut prepared.record.source_hash, codes.mapping());
+    if !prepared.record.valid {
         // It is another record once a newer version of this program has nothing against it.
-        prepared.source_hash.push('\0');
-        prepared.source_hash.push_str(&prepared.issues);
+        source.push('\0');
+        source.push_str(&prepared.record.issues);
+    }
+    if !mapping.is_empty() && record.data.is_some() {
+        // It is another record once its codes stand for something else.
+        source.push('\0');
+        source.push_str(&mapping);
     }
     Ok(prepared)
 }
 
-fn hash_sources(tx: &Tx, records: Option<Vec<NewRecord>>) -> Result<Option<Vec<NewRecord>>, Problem> {
-    let Some(mut records) = records else { return Ok(None) };
-    for record in &mut records {
+/// Hashes what each record is known again by; and the codes that stand for nothing, of records that are not among the old
+/// ones.
+fn hash_sources(
+    tx: &Tx,
+    records: Option<Vec<Prepared>>,
+    old: &[store::Record],
+    codes: &CodeMap,
+) -> Result<(Option<Vec<NewRecord>>, Vec<NewUnmapped>), Problem> {
+    let Some(prepared) = records else { return Ok((None, Vec::new())) };
+    let (mut records, mut unmapped) = (Vec::with_capacity(prepared.len()), Vec::new());
+    for Prepared { mut record, local_codes } in prepared {
         record.source_hash = tx.source_hash(&record.source_hash)?;
+        if !old.iter().any(|old| old.source_hash == record.source_hash) {
+            unmapped.extend(terminology::unmapped(local_codes, codes));
+        }
+        records.push(record);
     }
-    Ok(Some(records))
+    Ok((Some(records), unmapped))
 }
 
 /// Read a care context
@@ -229,6 +262,7 @@ async fn view(tx: &mut Tx, facility: &Facility, context: CareContext) -> Result<
 
 /// What taking back a visit did that ABDM knows of.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Withdrawn)]
 pub struct WithdrawnView {
     /// In plain words.
     pub message: &'static str,

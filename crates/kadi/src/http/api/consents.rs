@@ -30,6 +30,7 @@ pub struct NamedVisit {
 /// A consent. Of one that has ended only id, status and end are kept.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Consent)]
 pub struct ConsentView {
     /// ABDM's id of the artefact.
     pub consent_id: String,

@@ -27,6 +27,7 @@ use super::super::problem::{FieldError, Problem};
 const BATCH: u32 = 200;
 /// What happened. Ids and states only: nothing clinical, no names.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub struct EventView {
     /// What kind.
     #[serde(rename = "type")]

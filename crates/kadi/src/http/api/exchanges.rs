@@ -20,6 +20,7 @@ use super::path::IdPath;
 /// An exchange with ABDM.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Exchange)]
 pub struct ExchangeView {
     /// Its id; sorts by time.
     pub id: String,

@@ -20,6 +20,7 @@ use super::path::IdPath;
 /// A counter whose QR code patients scan.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Counter)]
 pub struct CounterView {
     /// What the QR code carries: 1 to 20 letters and digits.
     #[schema(example = "OPD1")]
@@ -31,6 +32,7 @@ pub struct CounterView {
 
 /// What a facility does at ABDM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Role)]
 pub enum RoleView {
     /// Shares records.
     #[serde(rename = "HIP")]
@@ -69,6 +71,7 @@ pub struct FacilityBody {
 /// A facility.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Facility)]
 pub struct FacilityView {
     /// Its id in the Health Facility Registry.
     #[schema(example = "IN2810014366")]

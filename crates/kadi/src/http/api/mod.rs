@@ -14,6 +14,7 @@ mod lines;
 mod path;
 mod patient_body;
 mod patients;
+mod terminology;
 mod transfers;
 
 use std::time::Duration;
@@ -51,6 +52,7 @@ const POLL: Duration = Duration::from_secs(2);
         (name = "Patients", description = "Patients as the facility knows them."),
         (name = "Care contexts", description = "Visits with their records, and where each stands with ABDM."),
         (name = "Consents and transfers", description = "What patients allowed to be shared, and what was shared."),
+        (name = "Terminology", description = "Codes: searched, and a facility's own ones with what they stand for."),
         (name = "Exchanges and events", description = "Everything said to and by ABDM, and what came of it."),
     )
 )]
@@ -85,6 +87,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(exchanges::list))
         .routes(routes!(exchanges::get))
         .routes(routes!(events::events))
+        .routes(routes!(terminology::search))
+        .routes(routes!(terminology::unmapped))
+        .routes(routes!(terminology::list, terminology::import))
+        .routes(routes!(terminology::put, terminology::delete))
 }
 
 /// The OpenAPI document of the API.

@@ -21,6 +21,7 @@ const MAX_IDENTIFIERS: usize = 50;
 
 /// An identifier of the hospital's own or of another authority.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Identifier)]
 pub struct IdentifierView {
     /// Which kind, such as `MR`.
     #[serde(rename = "type")]
@@ -71,6 +72,7 @@ pub struct PatientBody {
 /// A patient.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Patient)]
 pub struct PatientView {
     /// The facility's reference.
     #[schema(example = "MR-2026-0042")]

@@ -18,6 +18,7 @@ use super::path::IdPath;
 /// What became of one care context.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = TransferCareContext)]
 pub struct TransferContextView {
     /// The facility's reference of the patient.
     pub patient_ref: String,
@@ -33,6 +34,7 @@ pub struct TransferContextView {
 /// A transfer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Transfer)]
 pub struct TransferView {
     /// ABDM's id of it.
     pub transaction_id: String,

@@ -23,6 +23,8 @@ pub struct Row {
     pub out: bool,
     pub title: String,
     pub about: Option<String>,
+    /// The same, short enough for a line.
+    pub about_short: Option<String>,
     /// For those who see several.
     pub facility: Option<String>,
     pub state: ExchangeState,
@@ -151,7 +153,8 @@ pub fn row(exchange: Exchange, now: Timestamp, with_facility: bool) -> Row {
         id: exchange.id,
         out: exchange.direction == Direction::Out,
         title: words::title(&exchange.path),
-        about: exchange.subject,
+        about_short: exchange.subject.as_deref().filter(|subject| !subject.is_empty()).map(words::shortened),
+        about: exchange.subject.filter(|subject| !subject.is_empty()),
         facility: with_facility.then(|| exchange.facility.to_string()),
         state: exchange.state,
         state_name: words::state_name(exchange.state),

@@ -5,6 +5,7 @@ use domain::exchange::{Direction, ExchangeState};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 use store::Exchange;
+use uuid::Uuid;
 
 /// India's offset from UTC, without summer time.
 const INDIA_SECONDS: i32 = 5 * 3600 + 30 * 60;
@@ -95,6 +96,14 @@ pub fn meaning(exchange: &Exchange) -> String {
     text.to_owned()
 }
 
+/// An id as it fits in a line: of a UUID, its beginning.
+pub fn shortened(id: &str) -> String {
+    match id.get(..8).filter(|_| Uuid::try_parse(id).is_ok()) {
+        Some(beginning) => format!("{beginning}…"),
+        None => id.to_owned(),
+    }
+}
+
 /// What became of an attempt.
 pub fn outcome(outcome: Option<&str>) -> String {
     match outcome {
@@ -162,6 +171,12 @@ mod tests {
         for (ms, text) in table {
             assert_eq!(took(SignedDuration::from_millis(ms)), text);
         }
+    }
+
+    #[test]
+    fn a_uuid_is_shortened_and_a_reference_is_not() {
+        assert_eq!(shortened("06e27a96-e03f-41da-a706-6b100fc6e514"), "06e27a96…");
+        assert_eq!(shortened("MR-2026/0042-of-the-old-building"), "MR-2026/0042-of-the-old-building");
     }
 
     #[test]

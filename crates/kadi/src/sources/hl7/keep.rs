@@ -15,7 +15,9 @@ use domain::facility::Facility;
 use domain::link::Link;
 use domain::patient::Patient;
 use domain::reference::PatientRef;
+use nrces::terminology::CodeMap;
 use serde_json::value::RawValue;
+use store::terminology::NewUnmapped;
 use store::{NewRecord, Record, StoreError, Tx};
 
 use super::fault::{Condition, Fault, Notice};
@@ -24,7 +26,8 @@ use super::plan::{Change, Content, Plan, VisitPlan};
 use crate::bridge::Bridge;
 use crate::flows::visits::{self, Stored};
 use crate::flows::{Ctx, FlowError};
-use crate::records::{RecordInput, Surroundings};
+use crate::records::{self, RecordInput, Surroundings};
+use crate::terminology;
 
 /// How often it all begins anew because somebody else changed the same patient.
 const TRIES: u32 = 10;
@@ -101,6 +104,8 @@ struct Prepared {
     before: Option<CareContext>,
     found: Vec<Record>,
     records: Vec<NewRecord>,
+    /// Codes of the facility's own that stand for nothing yet.
+    unmapped: Vec<NewUnmapped>,
 }
 
 /// One try; `None` if what it was based on changed meanwhile.
@@ -119,7 +124,8 @@ async fn attempt(
     let mut notices = plan.notices.clone();
     let mut prepared = Vec::with_capacity(plan.visits.len());
     for visit in &plan.visits {
-        prepared.push(prepare(&mut tx, (facility, &patient), plan, visit, &mut notices).await?);
+        let around = (&**bridge, facility, &patient);
+        prepared.push(prepare(&mut tx, around, plan, visit, &mut notices).await?);
     }
     drop(tx);
 
@@ -135,7 +141,9 @@ async fn attempt(
     }
     let ctx = Ctx { rules: &bridge.rules, chance: bridge.chance() };
     let mut visits = Vec::with_capacity(prepared.len());
-    for Prepared { context, before, found, records } in prepared {
+    let mut all_unmapped = Vec::new();
+    for Prepared { context, before, found, records, unmapped } in prepared {
+        all_unmapped.extend(unmapped);
         let (owner, reference) = (&context.patient, &context.reference);
         let now = tx.care_context(&facility.id, owner, reference).await?;
         if now != before || tx.records(&facility.id, owner, reference).await? != found {
@@ -151,6 +159,7 @@ async fn attempt(
         }
         visits.push(stored);
     }
+    tx.note_unmapped(&facility.id, all_unmapped).await?;
     tx.commit().await?;
     Ok(Some(Kept { patient: patient.reference, new_patient: known.is_none(), visits, notices }))
 }
@@ -162,7 +171,7 @@ fn retry_if_taken(error: StoreError) -> StoreError {
 
 async fn prepare(
     tx: &mut Tx,
-    (facility, patient): (&Facility, &Patient),
+    (bridge, facility, patient): (&Bridge, &Facility, &Patient),
     plan: &Plan,
     visit: &VisitPlan,
     notices: &mut Vec<Notice>,
@@ -184,6 +193,7 @@ async fn prepare(
         link: Link::new(),
     });
     let message = short(&tx.source_hash(&format!("hl7 message\0{}", plan.digest))?);
+    let mut unmapped = Vec::new();
     let mut slots: Vec<Option<NewRecord>> = found.iter().map(kept_as_it_is).map(Some).collect();
     for change in &visit.changes {
         let subject = tx.source_hash(&format!("hl7 subject\0{}", change.subject))?;
@@ -209,7 +219,14 @@ async fn prepare(
             Decision::Remove => None,
             Decision::Store(content, origin) => {
                 let at = place.unwrap_or(slots.len());
-                Some(build(facility, patient, &context, content, (at, origin)).await?)
+                let input = input(&content);
+                let codes =
+                    terminology::codes(tx, &bridge.terminology, &facility.id, [&input].into_iter()).await?;
+                let codes = Arc::new(codes);
+                let place = (at, origin, Arc::clone(&codes));
+                let built = build(facility, patient, &context, input, place).await?;
+                unmapped.extend(terminology::unmapped(built.local_codes, &codes));
+                Some(built.record)
             }
         };
         if let Some(new) = new.as_ref().filter(|new| !new.valid) {
@@ -220,7 +237,7 @@ async fn prepare(
             None => slots.push(new),
         }
     }
-    Ok(Prepared { context, before, found, records: slots.into_iter().flatten().collect() })
+    Ok(Prepared { context, before, found, records: slots.into_iter().flatten().collect(), unmapped })
 }
 
 /// A stored record by which the store knows it again; its document is not written again.
@@ -269,22 +286,25 @@ fn decide(tx: &Tx, change: &Change, old: Option<&Origin>, new: Origin) -> Result
     Ok(Decision::Store(content.clone(), Origin { content: hash, ..new }))
 }
 
+fn input(content: &Content) -> RecordInput {
+    let data = RawValue::from_string(content.data.to_string()).ok();
+    RecordInput { hi_type: Some(content.hi_type), data, bundle: None, file: None }
+}
+
 /// Builds and checks the document, away from the threads that serve requests.
 async fn build(
     facility: &Facility,
     patient: &Patient,
     context: &CareContext,
-    content: Content,
-    (place, origin): (usize, Origin),
-) -> Result<NewRecord, Stop> {
+    input: RecordInput,
+    (place, origin, codes): (usize, Origin, Arc<CodeMap>),
+) -> Result<records::Prepared, Stop> {
     let (facility, patient) = (facility.clone(), patient.clone());
     let (visit, date) = (context.reference.to_string(), context.date.to_string());
     let work = move || {
         let around = Surroundings { facility: &facility, patient: &patient, visit: &visit, date: &date };
-        let data = RawValue::from_string(content.data.to_string()).ok();
-        let input = RecordInput { hi_type: Some(content.hi_type), data, bundle: None, file: None };
         let place = u32::try_from(place).unwrap_or(u32::MAX);
-        input.prepare(&around, place, origin.written()).ok()
+        input.prepare_with(&around, place, origin.written(), Some(&codes)).ok()
     };
     let built = tokio::task::spawn_blocking(work).await.ok().flatten();
     built.ok_or_else(|| {

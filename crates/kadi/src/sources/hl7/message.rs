@@ -5,6 +5,8 @@
 //! after one that it can't read, without a word, and took 2.7 GB for 4 MB of field separators; `rust-hl7` calls
 //! itself experimental.
 
+use std::collections::HashMap;
+
 use super::delimiters::Delimiters;
 use super::escape;
 use super::fault::{Condition, Fault};
@@ -47,6 +49,7 @@ impl<'a> Message<'a> {
         })?;
         let end = if text.contains('\r') { '\r' } else { '\n' };
         let mut segments: Vec<Segment<'a>> = Vec::new();
+        let mut sequences: HashMap<&str, u32> = HashMap::new();
         for (line, text) in text.split(end).enumerate() {
             let text = text.strip_prefix('\n').unwrap_or(text);
             if text.trim().is_empty() {
@@ -61,8 +64,9 @@ impl<'a> Message<'a> {
                     format!("line {} is no segment: it does not begin with a segment's name", line + 1);
                 Fault::error(Condition::SegmentSequence, message)
             })?;
-            let before = segments.iter().rev().find(|before| before.name == segment.name);
-            segment.sequence = before.map_or(1, |before| before.sequence + 1);
+            let sequence = sequences.entry(segment.name).or_default();
+            *sequence += 1;
+            segment.sequence = *sequence;
             segments.push(segment);
         }
         if segments.iter().skip(1).any(|segment| segment.name == "MSH") {

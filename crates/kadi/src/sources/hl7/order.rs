@@ -4,6 +4,9 @@ use super::fault::{Condition, Fault};
 use super::message::{Message, Segment};
 use super::observation::Line;
 
+/// More orders than this are no report of one patient.
+const MOST_ORDERS: usize = 500;
+
 /// An OBR with what follows it.
 #[derive(Debug, Clone)]
 pub struct Order<'a> {
@@ -61,6 +64,7 @@ pub fn orders<'a>(message: &Message<'a>) -> Result<Vec<Order<'a>>, Fault> {
     let mut orc = None;
     let mut noted = Noted::Nobody;
     for segment in message.segments() {
+        let full = orders.len() == MOST_ORDERS;
         match (segment.name(), orders.last_mut()) {
             ("PID", _) if segment.sequence() > 1 => {
                 let message = "one patient a message: there is a second PID";
@@ -71,6 +75,11 @@ pub fn orders<'a>(message: &Message<'a>) -> Result<Vec<Order<'a>>, Fault> {
                 ));
             }
             ("ORC", _) => (orc, noted) = (Some(*segment), Noted::Nobody),
+            ("OBR", _) if full => {
+                let message =
+                    format!("the message reports on more than {MOST_ORDERS} orders; send it in parts");
+                return Err(Fault::error(Condition::TooLong, message).at("OBR", segment.sequence(), 0));
+            }
             ("OBR", _) => {
                 orders.push(Order::new(orc.take(), *segment));
                 noted = Noted::Order;

@@ -205,8 +205,8 @@ mod tests {
         Person::read(&message.first("PID").unwrap(), "2026-01-20".parse().unwrap())
     }
 
-    fn field(fault: Fault) -> Option<u32> {
-        fault.notice.location.map(|at| at.field)
+    fn field(fault: &Fault) -> Option<u32> {
+        fault.notice.location.as_ref().map(|at| at.field)
     }
 
     const ASHA: &str = "PID|1||MR-7^^^CH^MR~91-1234-5678-9015^^^ABDM^HIN~asha.d@sbx^^^ABDM^ABHA||Devi^Asha^K^^Smt||19850723|F|||||^PRN^CP^^91^98765^43210";
@@ -230,8 +230,8 @@ mod tests {
         assert_eq!(mr("1").as_deref(), Some("1"));
         assert_eq!(mr("1^^^^PI~2^^^^VN").as_deref(), Some("1"));
         assert_eq!(person("PID|1||1^^^X^SS").unwrap_err().notice.location.unwrap().field, 3);
-        assert_eq!(field(person("PID|1||123^^^ABDM^HIN").unwrap_err()), Some(3));
-        assert_eq!(field(person("PID|1||asha@gmail^^^ABDM^ABHA").unwrap_err()), Some(3));
+        assert_eq!(field(&person("PID|1||123^^^ABDM^HIN").unwrap_err()), Some(3));
+        assert_eq!(field(&person("PID|1||asha@gmail^^^ABDM^ABHA").unwrap_err()), Some(3));
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
             ("PID|1||MR 7||Devi^Asha||19850723|F", 3),
             ("PID|1||91123456789015^^^^HIN||Devi^Asha||19850723|F", 3),
         ] {
-            assert_eq!(person(pid).unwrap().new_patient().err().and_then(field), Some(at), "{pid}");
+            assert_eq!(person(pid).unwrap().new_patient().err().as_ref().and_then(field), Some(at), "{pid}");
         }
         let year = person("PID|1||MR-7||Devi^Asha||1985|F").unwrap().new_patient().unwrap();
         assert!(year.birth == Birth::YearOfBirth(1985));

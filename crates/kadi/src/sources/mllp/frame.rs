@@ -89,8 +89,7 @@ impl Frames {
         let (skipped, after) = rest.split_at(start.unwrap_or(rest.len()));
         // The CR of the frame before, and the line feed that some add.
         *stray += skipped.iter().filter(|byte| !matches!(**byte, CR | b'\n')).count();
-        let blank = skipped.len().saturating_sub(MOST_STRAY);
-        if *stray + blank > MOST_STRAY {
+        if *stray > MOST_STRAY {
             return Err(NotMllp);
         }
         *rest = after.get(1..).unwrap_or_default();

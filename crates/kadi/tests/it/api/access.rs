@@ -7,7 +7,13 @@ use super::{Api, read};
 use crate::world::FACILITY;
 
 /// Routes that name no facility: they show what the key opens, and are tested one by one below.
-const WITHOUT_FACILITY: [&str; 3] = ["/v1/facilities", "/v1/exchanges", "/v1/exchanges/{id}"];
+const WITHOUT_FACILITY: [&str; 5] = [
+    "/v1/facilities",
+    "/v1/exchanges",
+    "/v1/exchanges/{id}",
+    "/v1/terminology/search",
+    "/v1/terminology/unmapped",
+];
 
 fn routes() -> Vec<(Method, String)> {
     let document: Value = serde_json::from_str(&kadi::http::api::document_text().unwrap()).unwrap();

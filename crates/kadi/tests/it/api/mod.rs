@@ -6,6 +6,7 @@ mod facilities;
 mod imports;
 mod patients;
 mod sharing;
+mod terminology;
 pub mod visits;
 
 use abdm::id::FacilityId;

@@ -1,0 +1,39 @@
+//! `kadi bench`: the measurements that are too long or too noisy for tests. Figures go to standard output as one line
+//! of JSON, a readable report to standard error.
+
+mod chaos;
+mod serving;
+mod start;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::Common;
+
+/// Measure this build on this machine: what survives chaos, how fast it starts
+///
+/// Everything runs on this machine against a local ABDM and in a temporary folder. One line of JSON with the figures goes to
+/// standard output, a report to standard error. Exit code 1 if a promise was not kept.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+#[command(after_help = "Example:\n  kadi bench chaos --seconds 120\n  kadi bench start --size 1000")]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    Chaos(chaos::ChaosArgs),
+    Start(start::StartArgs),
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: BenchArgs) -> anyhow::Result<ExitCode> {
+    common.start_log("warn")?;
+    match args.bench {
+        Bench::Chaos(args) => chaos::run(&args),
+        Bench::Start(args) => start::run(&args),
+    }
+}

@@ -1,0 +1,134 @@
+//! The commands as processes: standard output, standard error, exit codes.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+struct Here {
+    folder: tempfile::TempDir,
+}
+
+impl Here {
+    /// A folder with a configuration of a store of its own.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display();
+        let text = format!(
+            "[store]\nurl = 'sqlite://{path}/data/kadi.db'\n[keys]\nurl = 'file://{path}/data/master.key'\n"
+        );
+        std::fs::write(folder.path().join("kadi.toml"), text).unwrap();
+        Self { folder }
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        command(self.folder.path(), args).output().unwrap()
+    }
+
+    fn lines(&self, args: &[&str]) -> Vec<String> {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+/// The command in this folder, with none of this process's own settings.
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kadi"));
+    command.args(args).current_dir(folder);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("KADI_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+#[test]
+fn keys_are_made_listed_and_revoked_before_the_first_serve() {
+    let here = Here::new();
+    let made = here.run(&["key", "create", "--facility", "IN2810014366"]);
+    let text = String::from_utf8(made.stdout).unwrap();
+    assert!(text.starts_with("kadi_") && text.ends_with('\n') && text.lines().count() == 1, "{text}");
+    assert!(made.stderr.is_empty(), "{}", String::from_utf8_lossy(&made.stderr));
+    here.lines(&["key", "create", "--admin"]);
+
+    let listed = here.lines(&["key", "list"]);
+    let fields: Vec<Vec<&str>> = listed.iter().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(
+        fields.iter().map(|line| (line.len(), line[1], line[3])).collect::<Vec<_>>(),
+        [(4, "admin", "-"), (4, "IN2810014366", "-")]
+    );
+    assert!(fields[0][2].parse::<jiff::Timestamp>().is_ok(), "{listed:?}");
+    assert!(!listed.join("").contains(text.trim()), "a key is shown once");
+
+    assert!(here.lines(&["key", "revoke", fields[0][0]]).is_empty());
+    assert_eq!(here.lines(&["key", "list"]), [listed[1].clone()]);
+    let again = here.run(&["key", "revoke", fields[0][0]]);
+    assert_eq!((again.status.code(), again.stdout.len()), (Some(1), 0));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("no such key"));
+}
+
+#[test]
+fn a_key_is_for_one_facility_or_for_all() {
+    let here = Here::new();
+    for args in [
+        &["key", "create"][..],
+        &["key", "create", "--admin", "--facility", "IN1"],
+        &["key", "create", "--facility", "a b"],
+    ] {
+        assert_eq!(here.run(args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn the_default_configuration_can_be_used_as_it_is_printed() {
+    let here = Here::new();
+    let text = here.run(&["config", "default"]).stdout;
+    std::fs::write(here.folder.path().join("full.toml"), text).unwrap();
+    let told = here.run(&["config", "check", "--config", "full.toml"]);
+    // Only that a texts provider is set without its address: the section counts once it is there.
+    let problems = String::from_utf8(told.stderr).unwrap();
+    assert_eq!(problems.lines().count(), 1, "{problems}");
+    assert!(problems.contains("full.toml:") && problems.contains("sms.url: must be set"), "{problems}");
+}
+
+#[test]
+fn a_wrong_configuration_stops_every_command_that_reads_it_and_says_where() {
+    let here = Here::new();
+    std::fs::write(here.folder.path().join("wrong.toml"), "[gateway]\n\ntimout = '3s'\n").unwrap();
+    for args in [
+        &["--config", "wrong.toml", "key", "list"][..],
+        &["key", "list", "--config", "wrong.toml"],
+        &["serve", "--config", "wrong.toml"],
+    ] {
+        let output = here.run(args);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{args:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            text,
+            "error: wrong.toml:3: gateway.timout is no key of the configuration; did you mean gateway.timeout?\n"
+        );
+    }
+    let output =
+        command(here.folder.path(), &["key", "list"]).env("KADI_CONFIG", "wrong.toml").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let output = command(here.folder.path(), &["key", "list"]).env("KADI_CONFIG", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "an empty one is none");
+    let output =
+        command(here.folder.path(), &["key", "list"]).env("KADI_GATEWAY__RATE", "fast").output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("KADI_GATEWAY__RATE: gateway.rate"));
+}
+
+#[test]
+fn a_bridge_without_credentials_says_what_is_missing() {
+    let output = Here::new().run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("gateway.client_id is not set"), "{text}");
+}
+
+#[test]
+fn the_openapi_document_is_printed() {
+    let text = Here::new().lines(&["openapi"]).join("\n");
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["info"]["title"], "Kadi");
+}
