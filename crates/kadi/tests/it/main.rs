@@ -23,4 +23,8 @@ mod linking;
 #[cfg(test)]
 mod steps;
 #[cfg(test)]
+mod transfer;
+#[cfg(test)]
+mod transfer_pages;
+#[cfg(test)]
 mod world;
