@@ -65,12 +65,13 @@ pub(super) async fn serve(bridge: &Bridge, sending: &Sending, stop: &Cancellatio
             transfer::finish(&mut tx, &serving.facility, &serving.transaction).await?;
             return Ok(tx.commit().await?);
         }
-        let overdue = now >= serving.transfer.deadline;
+        let end = serving.pushes_end();
+        let overdue = now >= end;
         let next = pages.iter().map(|page| page.due_at).min().unwrap_or(now);
         let due: Vec<_> = pages.into_iter().filter(|page| overdue || page.due_at <= now).collect();
         if due.is_empty() || stop.is_cancelled() {
             let mut tx = bridge.store.begin().await?;
-            tx.put_back_sending(sending.lease, next.min(serving.transfer.deadline)).await?;
+            tx.put_back_sending(sending.lease, next.min(end)).await?;
             return Ok(tx.commit().await?);
         }
         let served = futures_util::stream::iter(due.into_iter().map(|page| serving.page(page, overdue)));
@@ -91,7 +92,17 @@ async fn load<'a>(bridge: &'a Bridge, sending: &Sending) -> flows::Result<Option
     Ok(Some(Serving { bridge, facility, transaction, transfer, request }))
 }
 
+/// Of a transfer's time, one part in so many is kept for telling the gateway how it ended: the deadline is that of the
+/// notify (ABDM V3: twenty minutes for pages and notify together).
+const TELLING: i32 = 20;
+
 impl Serving<'_> {
+    /// From when on no page is pushed any more.
+    fn pushes_end(&self) -> jiff::Timestamp {
+        let Transfer { created_at, deadline, .. } = self.transfer;
+        deadline - deadline.duration_since(created_at) / TELLING
+    }
+
     async fn pending(&self, limit: usize) -> flows::Result<Vec<Page>> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let mut tx = self.bridge.store.read().await?;

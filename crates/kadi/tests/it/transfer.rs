@@ -73,8 +73,8 @@ on_both_databases! {
             assert_eq!(transfer.error.unwrap()["code"], code, "{what}");
             assert!(transfer.notified.is_none() && transfer.pages.is_empty(), "{what}");
         }
+        assert_eq!(world.until_calls(ON_REQUEST, 7).await.len(), 7);
         world.assert_nothing_left();
-        assert_eq!(world.calls(ON_REQUEST).len(), 7);
         world.assert_clean().await;
     }
 
@@ -107,8 +107,8 @@ on_both_databases! {
             assert_eq!(error["code"], "ABDM-1031", "{what}");
             assert!(error["message"].as_str().unwrap().starts_with("Invalid request"), "{what}: {error}");
         }
+        assert_eq!(world.until_calls(ON_REQUEST, count).await.len(), count);
         world.assert_nothing_left();
-        assert_eq!(world.calls(ON_REQUEST).len(), count);
         world.assert_clean().await;
     }
 
