@@ -21,6 +21,8 @@ mod link_tokens;
 #[cfg(test)]
 mod linking;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod steps;
 #[cfg(test)]
 mod transfer;

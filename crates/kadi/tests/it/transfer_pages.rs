@@ -12,8 +12,8 @@ use domain::patient::Patient;
 use domain::transfer::TransferStatus;
 use kadi::flows::visits;
 use sandbox::{
-    CallFault, CallbackFault, ConsentStatus, ConsentWanted, EffectKind, Fault, PushFault, RecordsWanted, Renotify,
-    SandboxConfig, Transfer, TransferState,
+    CallFault, CallbackFault, ConsentStatus, ConsentWanted, EffectKind, Fault, PushFault, RecordsWanted,
+    Renotify, SandboxConfig, Transfer, TransferState,
 };
 use serde_json::Value;
 use store::on_both_databases;
