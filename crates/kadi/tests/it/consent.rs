@@ -114,6 +114,7 @@ on_both_databases! {
         let granted = world.granted(ConsentWanted::default()).await;
         world.sandbox.state().revoke(&granted.consent_id, Renotify::default()).unwrap();
         world.until_acknowledged(&granted, ConsentStatus::Revoked, 1).await;
+        world.until_settled().await;
         let before = world.stored_consent(&granted.consent_id).await.unwrap();
         let (ended, grants) = (world.raised(EventType::ConsentEnded).await, world.raised(EventType::ConsentGranted).await);
         world.clock.advance(MINUTE);

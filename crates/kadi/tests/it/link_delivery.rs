@@ -113,7 +113,7 @@ on_both_databases! {
         assert_eq!(exchange.state, ExchangeState::Waiting);
         let first = world.calls(LINK).remove(0);
 
-        world.clock.advance(MINUTE * 10 - SECOND * 20);
+        world.clock.advance(MINUTE * 9 + SECOND * 40);
         let second = world.after(SECOND * 20, async || world.calls(LINK).into_iter().nth(1)).await;
         let waited = second.at.duration_since(first.at);
         assert!(waited >= jiff::SignedDuration::from_mins(10), "{waited}");

@@ -1,5 +1,7 @@
 //! Link calls that fail in every way: retried where that helps, with one effect, and said where it does not.
 
+use std::time::Duration;
+
 use domain::event::EventType;
 use domain::exchange::ExchangeState;
 use domain::link::LinkState;
@@ -82,7 +84,7 @@ on_both_databases! {
                 let last = world.calls(LINK).into_iter().nth(calls - 1)?;
                 link.error.filter(|error| error.at >= last.at)
             };
-            let wait = if calls == 2 { std::time::Duration::ZERO } else { MINUTE * 5 };
+            let wait = if calls == 2 { Duration::ZERO } else { MINUTE * 5 };
             let error = world.after(wait, failed).await;
             let pause = error.until.unwrap().duration_since(error.at);
             assert!(pause <= jiff::SignedDuration::from_mins(5), "{pause}");

@@ -37,6 +37,8 @@ mod linking;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod steps;
 #[cfg(test)]
 mod terminology;

@@ -6,6 +6,7 @@ use abdm::id::{AbhaAddress, ConsentId};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use domain::event::EventType;
+use domain::exchange::Direction as ExchangeDirection;
 use domain::link::LinkState;
 use domain::patient::Patient;
 use domain::token_desk::TokenDesk;
@@ -114,6 +115,17 @@ impl World {
         self.until(answered).await;
     }
 
+    /// Waits until every callback that asks for a reply has one, on record. Before that, a jump of the clock would end
+    /// the lease of whoever is about to write it down, and the reply would be made once more.
+    pub async fn until_settled(&self) {
+        let settled = async || {
+            let exchanges = self.exchanges().await;
+            let mut asked = exchanges.iter().filter(|exchange| exchange.direction == ExchangeDirection::In);
+            Some(()).filter(|()| asked.all(|exchange| exchange.state.is_final()))
+        };
+        self.until(settled).await;
+    }
+
     pub async fn stored_consent(&self, consent: &str) -> Option<StoredConsent> {
         let consent: ConsentId = consent.parse().unwrap();
         self.read().await.consent(&id(), &consent).await.unwrap()
@@ -173,6 +185,7 @@ impl World {
         let granted = self.sandbox.state().grant(&wanted).unwrap().artefacts.remove(0);
         let status = sandbox::ConsentStatus::Granted;
         assert!(self.sandbox.state().acknowledged(&granted.consent_id, status, PATIENCE).await);
+        self.until_settled().await;
         granted
     }
 

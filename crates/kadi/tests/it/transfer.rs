@@ -52,6 +52,7 @@ on_both_databases! {
         let revoked = world.granted(ConsentWanted::default()).await;
         world.sandbox.state().revoke(&revoked.consent_id, Renotify::default()).unwrap();
         assert!(world.sandbox.state().acknowledged(&revoked.consent_id, ConsentStatus::Revoked, PATIENCE).await);
+        world.until_settled().await;
         world.clock.advance(HOUR);
         let good = world.granted(ConsentWanted::default()).await;
         let under = |consent: &str| RecordsWanted { unchecked: true, ..RecordsWanted::under(consent) };

@@ -355,6 +355,7 @@ impl MappingBody {
         if let (Some(system), Some(code)) = (&system, &code) {
             check.take("/code", check_code(system, code));
         }
+        let named = self.display.is_some();
         let display = match (self.display, &system, &code) {
             (Some(display), ..) => check.take("/display", check::text(display)),
             (None, Some(system), Some(code)) => {
@@ -362,7 +363,7 @@ impl MappingBody {
             }
             _ => None,
         };
-        if display.is_none() {
+        if display.is_none() && !named {
             check.wrong("/display", "is required for a code of a code system that is not loaded");
         }
         let mapping = match (local_code, system, code, display) {

@@ -1,7 +1,6 @@
 //! Patients over the API.
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::Api;
 
@@ -117,20 +116,4 @@ async fn patients_are_found_by_mobile_abha_and_name() {
     assert_ne!(first.body["items"], second.body["items"]);
     let wrong = api.get(&Api::in_facility("/patients?mobile=12&abhaNumber=1")).await;
     assert_eq!((wrong.refusal(), wrong.pointers()), ((422, "invalid"), vec!["/mobile", "/abhaNumber"]));
-}
-
-#[tokio::test]
-async fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
-    let api = Api::start().await;
-    let request = format!(
-        "PUT {} HTTP/1.1\r\nhost: kadi\r\nauthorization: Bearer {}\r\ncontent-length: 200000000\r\n\r\n",
-        path("MR-1"),
-        api.key
-    );
-    let mut stream = tokio::net::TcpStream::connect(api.world.bridge.private).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 4096];
-    let length = stream.read(&mut answer).await.unwrap();
-    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
-    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("too_large"), "{answer}");
 }
