@@ -1,10 +1,6 @@
 //! The binary from outside, and the bridge from inside, against the local ABDM.
 
-#![expect(
-    clippy::pedantic,
-    clippy::type_complexity,
-    reason = "tables and stories read better than their lints allow"
-)]
+#![expect(clippy::pedantic, reason = "tables and stories read better than their lints allow")]
 
 #[cfg(test)]
 mod api;
