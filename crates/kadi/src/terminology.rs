@@ -26,7 +26,7 @@ const MAX_LABEL: usize = 200;
 pub fn index(config: &Config) -> Index {
     Index::new(IndexOptions {
         folder: folder(config),
-        builtin: nrces::terminology::builtin().collect(),
+        builtin: Some(|| nrces::terminology::builtin().collect()),
         abbreviations: nrces::terminology::abbreviations(),
     })
 }

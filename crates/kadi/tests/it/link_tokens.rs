@@ -124,9 +124,11 @@ on_both_databases! {
         let world = World::on(database).await;
         let right = world.patient("P1", RAMESH).await;
         world.correct(&Patient { name: "Suresh Kumar".to_owned(), ..right.clone() }).await;
+        world.callback_faults(vec![Fault::always(CallbackFault::Late).on(ON_GENERATE_TOKEN).by(SECOND * 5).times(1)]);
         world.visit(&right, "visit-1", &ONE).await;
         world.visit(&right, "visit-2", &ONE).await;
-        let failed = world.until_link(&right, "visit-1", LinkState::Failed).await;
+        world.until_awaited(GENERATE_TOKEN).await;
+        let failed = world.link_after(SECOND * 5, &right, "visit-1", LinkState::Failed).await;
         world.until_link(&right, "visit-2", LinkState::Failed).await;
         let error = failed.error.unwrap();
         assert_eq!((error.code.as_str(), error.until), ("ABDM-1043", None));

@@ -31,12 +31,10 @@ async fn planted() -> Vec<String> {
     planted
 }
 
-/// Every text of a record that is long enough not to be met by chance.
+/// Every text of a record that is long enough not to be met by chance; what has no space may be a word of the program.
 fn collect(value: &Value, texts: &mut Vec<String>) {
     match value {
-        Value::String(text) if text.len() >= 8 && text.chars().any(char::is_alphabetic) => {
-            texts.push(text.clone())
-        }
+        Value::String(text) if text.len() >= 8 && text.trim().contains(' ') => texts.push(text.clone()),
         Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
         Value::Object(members) => members.values().for_each(|value| collect(value, texts)),
         _ => {}

@@ -9,6 +9,8 @@ mod callback_shapes;
 #[cfg(test)]
 mod callbacks;
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod consent;

@@ -13,7 +13,7 @@ use kadi::bridge::{Bridge, Running, start_with};
 use kadi::config::Config;
 use kadi::flows::{Ctx, visits};
 use kadi::records::{RecordInput, Surroundings};
-use sandbox::{Handle, Sandbox, SandboxConfig};
+use sandbox::{ConsentStatus, Handle, Sandbox, SandboxConfig};
 use store::fault::KillSwitch;
 use store::testing::TestDatabase;
 use store::{Key, NewRecord, Options, Tx};
@@ -21,6 +21,8 @@ use tempfile::TempDir;
 
 /// How long a condition is waited for, in real time, before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long, in real time, the sandbox is asked for news between two looks.
+const BREATH: Duration = Duration::from_millis(3);
 /// The sandbox's first facility.
 pub const FACILITY: &str = "IN2810014366";
 /// A person whom the sandbox knows with mobile and ABHA number.
@@ -139,7 +141,8 @@ impl World {
                 if let Some(found) = look().await {
                     return found;
                 }
-                tokio::task::yield_now().await;
+                // Nobody acknowledges this: it paces the looks, so that they take little from what they wait for.
+                self.sandbox.state().acknowledged("", ConsentStatus::Granted, BREATH).await;
             }
         };
         tokio::time::timeout(PATIENCE, looking).await.expect("the condition holds in time")

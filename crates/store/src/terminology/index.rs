@@ -27,8 +27,8 @@ pub type Builtin = (&'static str, &'static str, &'static str);
 pub struct IndexOptions {
     /// Where loaded code systems are. Need not exist; none: nothing can be loaded.
     pub folder: Option<PathBuf>,
-    /// Codes that are known without any load.
-    pub builtin: Vec<Builtin>,
+    /// Gives the codes that are known without any load; not called before something is searched.
+    pub builtin: Option<fn() -> Vec<Builtin>>,
     /// Short forms with what they stand for.
     pub abbreviations: &'static [(&'static str, &'static str)],
 }
@@ -42,7 +42,7 @@ pub struct Index {
 #[derive(Debug)]
 struct Inner {
     folder: Option<PathBuf>,
-    builtin: Vec<Builtin>,
+    builtin: Option<fn() -> Vec<Builtin>>,
     abbreviations: Abbreviations,
     /// The built-in codes, indexed when first asked for.
     inside: OnceCell<Release>,
@@ -202,10 +202,9 @@ impl Index {
         let loaded = self.refreshed().await?;
         let mut releases: Vec<_> =
             loaded.into_iter().filter_map(|loaded| loaded.release).map(Opened::Loaded).collect();
-        if !self.inner.builtin.is_empty() {
-            releases.push(Opened::Inside(
-                self.inner.inside.get_or_try_init(|| self.inner.index_builtin()).await?,
-            ));
+        if let Some(builtin) = self.inner.builtin {
+            let inside = self.inner.inside.get_or_try_init(|| index_builtin(builtin()));
+            releases.push(Opened::Inside(inside.await?));
         }
         Ok(releases)
     }
@@ -276,15 +275,15 @@ impl Inner {
         }
         Loaded { name, stamp, release: release.ok() }
     }
+}
 
-    async fn index_builtin(&self) -> Result<Release, TerminologyError> {
-        let mut builder = Builder::new("");
-        for (system, code, display) in &self.builtin {
-            let standing = u32::try_from(display.chars().count()).unwrap_or(u32::MAX);
-            builder.add(&NewEntry { system, code, display, standing, ..NewEntry::default() });
-        }
-        Release::in_memory(builder, Timestamp::UNIX_EPOCH).await
+async fn index_builtin(builtin: Vec<Builtin>) -> Result<Release, TerminologyError> {
+    let mut builder = Builder::new("");
+    for (system, code, display) in builtin {
+        let standing = u32::try_from(display.chars().count()).unwrap_or(u32::MAX);
+        builder.add(&NewEntry { system, code, display, standing, ..NewEntry::default() });
     }
+    Release::in_memory(builder, Timestamp::UNIX_EPOCH).await
 }
 
 fn file(path: &Path) -> Option<(String, Stamp)> {

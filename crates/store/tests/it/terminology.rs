@@ -56,11 +56,13 @@ fn loinc() -> Builder {
 fn index(folder: &Path) -> Index {
     Index::new(IndexOptions {
         folder: Some(folder.join("terminology")),
-        builtin: vec![
-            (SNOMED, "1", "Fever, as it is built in"),
-            (SNOMED, "50", "Vital signs"),
-            (LOINC, "8867-4", "Heart rate"),
-        ],
+        builtin: Some(|| {
+            vec![
+                (SNOMED, "1", "Fever, as it is built in"),
+                (SNOMED, "50", "Vital signs"),
+                (LOINC, "8867-4", "Heart rate"),
+            ]
+        }),
         abbreviations: &[("sgpt", "alanine aminotransferase"), ("hb", "haemoglobin")],
     })
 }

@@ -4,6 +4,7 @@
 mod chaos;
 mod serving;
 mod start;
+mod terminology;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ pub struct BenchArgs {
 enum Bench {
     Chaos(chaos::ChaosArgs),
     Start(start::StartArgs),
+    Terminology(terminology::TerminologyArgs),
 }
 
 /// Runs the command.
@@ -35,5 +37,6 @@ pub fn run(common: &Common, args: BenchArgs) -> anyhow::Result<ExitCode> {
     match args.bench {
         Bench::Chaos(args) => chaos::run(&args),
         Bench::Start(args) => start::run(&args),
+        Bench::Terminology(args) => terminology::run(&args),
     }
 }

@@ -15,6 +15,7 @@ use domain::facility::Facility;
 use domain::link::Link;
 use domain::patient::Patient;
 use domain::reference::PatientRef;
+use jiff::Timestamp;
 use nrces::terminology::CodeMap;
 use serde_json::value::RawValue;
 use store::terminology::NewUnmapped;
@@ -193,40 +194,31 @@ async fn prepare(
         link: Link::new(),
     });
     let message = short(&tx.source_hash(&format!("hl7 message\0{}", plan.digest))?);
-    let mut unmapped = Vec::new();
     let mut slots: Vec<Option<NewRecord>> = found.iter().map(kept_as_it_is).map(Some).collect();
+    let mut unmapped = Vec::new();
     for change in &visit.changes {
         let subject = tx.source_hash(&format!("hl7 subject\0{}", change.subject))?;
         let place = slots.iter().position(|slot| {
-            slot.as_ref()
-                .and_then(|slot| Origin::read(&slot.source_hash))
-                .is_some_and(|one| one.subject == subject)
+            let origin = slot.as_ref().and_then(|slot| Origin::read(&slot.source_hash));
+            origin.is_some_and(|origin| origin.subject == subject)
         });
         let old = place.and_then(|place| slots.get(place)).and_then(Option::as_ref);
-        let old = old.and_then(|old| Origin::read(&old.source_hash));
-        let origin = Origin::after(old.as_ref(), subject, &message, plan.sent_at.as_millisecond());
-        let new = match decide(tx, change, old.as_ref(), origin)? {
+        let old = old.and_then(|old| Some((old, Origin::read(&old.source_hash)?)));
+        let origin = Origin::after(old.as_ref().map(|(_, origin)| origin), subject, &message, plan.sent_at);
+        let at = place.unwrap_or(slots.len());
+        let around = Around { bridge, facility, patient, context: &context, place: at };
+        let new = match decide(tx, &around, change, (old.as_ref(), origin)).await? {
             Decision::Leave => continue,
             Decision::TooOld => {
                 let message = "a newer report of this is stored already; this one changes nothing";
-                notices.push(Notice::new(Condition::SegmentSequence, message).at(
-                    change.place.0,
-                    change.place.1,
-                    0,
-                ));
+                let notice = Notice::new(Condition::SegmentSequence, message);
+                notices.push(notice.at(change.place.0, change.place.1, 0));
                 continue;
             }
             Decision::Remove => None,
-            Decision::Store(content, origin) => {
-                let at = place.unwrap_or(slots.len());
-                let input = input(&content);
-                let codes =
-                    terminology::codes(tx, &bridge.terminology, &facility.id, [&input].into_iter()).await?;
-                let codes = Arc::new(codes);
-                let place = (at, origin, Arc::clone(&codes));
-                let built = build(facility, patient, &context, input, place).await?;
-                unmapped.extend(terminology::unmapped(built.local_codes, &codes));
-                Some(built.record)
+            Decision::Store(record, codes) => {
+                unmapped.extend(codes);
+                Some(record)
             }
         };
         if let Some(new) = new.as_ref().filter(|new| !new.valid) {
@@ -264,26 +256,58 @@ enum Decision {
     /// Something newer is known.
     TooOld,
     Remove,
-    Store(Content, Origin),
+    /// A record, and the codes of the facility's own in it that stand for nothing yet.
+    Store(NewRecord, Vec<NewUnmapped>),
 }
 
-fn decide(tx: &Tx, change: &Change, old: Option<&Origin>, new: Origin) -> Result<Decision, StoreError> {
-    if let Some(old) = old {
-        if new.messages.first().is_some_and(|message| old.messages.contains(message)) {
+/// Where a record is to stand.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    bridge: &'a Bridge,
+    facility: &'a Facility,
+    patient: &'a Patient,
+    context: &'a CareContext,
+    place: usize,
+}
+
+/// What becomes of a change beside the record that it may replace. What was not valid is tried again whenever it comes
+/// again: its codes may be known by now.
+async fn decide(
+    tx: &mut Tx,
+    around: &Around<'_>,
+    change: &Change,
+    (old, origin): (Option<&(&NewRecord, Origin)>, Origin),
+) -> Result<Decision, Stop> {
+    if let Some((record, old)) = old {
+        let message = origin.messages.first();
+        let repeated = message.is_some_and(|message| old.messages.contains(message));
+        let mends = !record.valid && old.messages.first() == message;
+        if repeated && !mends {
             return Ok(Decision::Leave);
         }
-        if old.sent_at > new.sent_at {
+        if old.sent_at > origin.sent_at {
             return Ok(Decision::TooOld);
         }
     }
     let Some(content) = &change.content else {
         return Ok(if old.is_some() { Decision::Remove } else { Decision::Leave });
     };
-    let hash = tx.source_hash(&format!("hl7 content\0{}", content.sameness()))?;
-    if old.is_some_and(|old| old.content == hash) {
+    let input = input(content);
+    let Around { bridge, facility, .. } = *around;
+    let codes = terminology::codes(tx, &bridge.terminology, &facility.id, [&input].into_iter()).await?;
+    let codes = Arc::new(codes);
+    // It is another record once its codes stand for something else.
+    let hash = tx.source_hash(&format!("hl7 content\0{}\0{}", content.sameness(), codes.mapping()))?;
+    let same = old.filter(|(_, old)| old.content == hash);
+    if same.is_some_and(|(record, _)| record.valid) {
         return Ok(Decision::Leave);
     }
-    Ok(Decision::Store(content.clone(), Origin { content: hash, ..new }))
+    let origin = Origin { content: hash, ..origin };
+    let built = build(around, input, origin, Arc::clone(&codes)).await?;
+    if same.is_some_and(|(record, _)| record.issues == built.record.issues) {
+        return Ok(Decision::Leave);
+    }
+    Ok(Decision::Store(built.record, terminology::unmapped(built.local_codes, &codes)))
 }
 
 fn input(content: &Content) -> RecordInput {
@@ -293,17 +317,16 @@ fn input(content: &Content) -> RecordInput {
 
 /// Builds and checks the document, away from the threads that serve requests.
 async fn build(
-    facility: &Facility,
-    patient: &Patient,
-    context: &CareContext,
+    around: &Around<'_>,
     input: RecordInput,
-    (place, origin, codes): (usize, Origin, Arc<CodeMap>),
+    origin: Origin,
+    codes: Arc<CodeMap>,
 ) -> Result<records::Prepared, Stop> {
-    let (facility, patient) = (facility.clone(), patient.clone());
-    let (visit, date) = (context.reference.to_string(), context.date.to_string());
+    let (facility, patient) = (around.facility.clone(), around.patient.clone());
+    let (visit, date) = (around.context.reference.to_string(), around.context.date.to_string());
+    let place = u32::try_from(around.place).unwrap_or(u32::MAX);
     let work = move || {
         let around = Surroundings { facility: &facility, patient: &patient, visit: &visit, date: &date };
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
         input.prepare_with(&around, place, origin.written(), Some(&codes)).ok()
     };
     let built = tokio::task::spawn_blocking(work).await.ok().flatten();
@@ -329,11 +352,11 @@ struct Origin {
 impl Origin {
     const MARK: &str = "hl7";
 
-    fn after(old: Option<&Self>, subject: String, message: &str, sent_at: i64) -> Self {
+    fn after(old: Option<&Self>, subject: String, message: &str, sent_at: Timestamp) -> Self {
+        let before = old.into_iter().flat_map(|old| &old.messages).filter(|before| *before != message);
         let mut messages = vec![message.to_owned()];
-        messages
-            .extend(old.into_iter().flat_map(|old| old.messages.iter().take(MOST_REMEMBERED - 1).cloned()));
-        Self { subject, content: String::new(), sent_at, messages }
+        messages.extend(before.take(MOST_REMEMBERED - 1).cloned());
+        Self { subject, content: String::new(), sent_at: sent_at.as_millisecond(), messages }
     }
 
     fn written(&self) -> String {
@@ -445,12 +468,13 @@ mod tests {
 
     #[test]
     fn a_record_remembers_where_it_came_from() {
-        let first = Origin::after(None, "s".to_owned(), "m1", 7);
+        let time = Timestamp::UNIX_EPOCH;
+        let first = Origin::after(None, "s".to_owned(), "m1", time);
         let first = Origin { content: "c".to_owned(), ..first };
         assert_eq!(Origin::read(&first.written()), Some(first.clone()));
         let mut last = first;
         for number in 2..20 {
-            last = Origin::after(Some(&last), "s".to_owned(), &format!("m{number}"), 8);
+            last = Origin::after(Some(&last), "s".to_owned(), &format!("m{number}"), time);
         }
         assert_eq!(last.messages.len(), MOST_REMEMBERED);
         assert_eq!(last.messages[0], "m19");

@@ -1,5 +1,6 @@
 //! HL7 v2 from outside: messages as Indian laboratories send them, by the API and by MLLP, up to the record that shows.
 
+mod codes;
 mod documents;
 mod messages;
 mod mllp;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::messages::{cbc, oru};
 use super::{Hospital, ids};
 
-const GLUCOSE: [&str; 2] = ["OBR|1||F-1|GLU^Glucose^L|||20260120", "OBX|1|NM|GLU^Glucose^L||92|mg/dL||||F"];
+const GLUCOSE: [&str; 2] = ["OBR|1||F-1|GLU^Glucose^L|||20260120", "OBX|1|NM|GLU^Glucose^L||92|mg/dL|||||F"];
 
 /// Glucose of whoever this PID describes.
 fn of(pid: &str) -> String {

@@ -133,7 +133,7 @@ async fn bytes_are_read_in_the_character_set_that_is_named_or_configured() {
             "1",
             &[
                 "OBR|1||F-1|B12^Vitamin B12^L|||20260120",
-                "OBX|1|NM|B12^Vitamin B12^L||4|UNIT||||F",
+                "OBX|1|NM|B12^Vitamin B12^L||4|UNIT|||||F",
                 "NTE|1||ok",
                 "OBX|2|TX|C^Conclusion^L||Low||||||F",
             ],

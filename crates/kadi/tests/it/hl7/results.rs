@@ -83,7 +83,7 @@ on_both_databases! {
         hospital.know_farida().await;
         let pv1 = "PV1|1|O|||||||||||||||||OPD-7";
         let sugar = |number: &str, value: &str| {
-            format!("OBR|1||{number}|GLU^Glucose^L|||20260120\rOBX|1|NM|GLU^Glucose^L||{value}|mg/dL||||F\rNTE|1||\rOBX|2|TX|C^Conclusion^L||As measured||||||F")
+            format!("OBR|1||{number}|GLU^Glucose^L|||20260120\rOBX|1|NM|GLU^Glucose^L||{value}|mg/dL|||||F\rNTE|1||\rOBX|2|TX|C^Conclusion^L||As measured||||||F")
         };
         let both = hospital.accepted(&oru("1", &[pv1, &sugar("F-1", "92"), &sugar("F-2", "141")])).await;
         assert_eq!(ids(&both).len(), 2);
@@ -151,7 +151,7 @@ async fn susceptibilities_stand_under_the_organism_they_belong_to() {
 #[tokio::test]
 async fn a_report_without_a_conclusion_is_stored_and_says_that_it_lacks_one() {
     let hospital = Hospital::open().await;
-    let bare = oru("1", &["OBR|1||F-1|GLU^Glucose^L|||20260120", "OBX|1|NM|GLU^Glucose^L||92|mg/dL||||F"]);
+    let bare = oru("1", &["OBR|1||F-1|GLU^Glucose^L|||20260120", "OBX|1|NM|GLU^Glucose^L||92|mg/dL|||||F"]);
     let answer = hospital.accepted(&bare).await;
     assert_eq!(answer["records"][0]["valid"], false);
     assert_eq!(answer["careContexts"][0]["link"]["state"], "unlinked");
@@ -164,7 +164,7 @@ async fn a_report_without_a_conclusion_is_stored_and_says_that_it_lacks_one() {
         &[
             "OBR|1||F-1|GLU^Glucose^L|||20260120",
             "NTE|1||Fasting sample",
-            "OBX|1|NM|GLU^Glucose^L||92|mg/dL||||F",
+            "OBX|1|NM|GLU^Glucose^L||92|mg/dL|||||F",
         ],
     );
     let answer = hospital.accepted(&noted).await;
@@ -178,7 +178,7 @@ async fn a_report_without_a_conclusion_is_stored_and_says_that_it_lacks_one() {
 async fn a_pdf_beside_results_is_their_printed_form_and_alone_the_document() {
     let hospital = Hospital::open().await;
     let pdf = format!("OBX|3|ED|PDF^Printed report^L||^application^pdf^Base64^{PDF}||||||F");
-    let results = ["OBX|1|NM|GLU^Glucose^L||92|mg/dL||||F", "OBX|2|TX|C^Conclusion^L||Normal||||||F"];
+    let results = ["OBX|1|NM|GLU^Glucose^L||92|mg/dL|||||F", "OBX|2|TX|C^Conclusion^L||Normal||||||F"];
     let with = hospital
         .accepted(&oru("1", &["OBR|1||F-1|GLU^Glucose^L|||20260120", results[0], results[1], &pdf]))
         .await;
@@ -223,7 +223,7 @@ async fn a_picture_makes_an_imaging_report_only_where_the_department_is_one() {
 async fn orders_without_a_visit_number_are_visits_of_their_own() {
     let hospital = Hospital::open().await;
     let order = |number: &str| {
-        format!("OBR|1||{number}|GLU^Glucose^L|||20260120\rOBX|1|NM|GLU^Glucose^L||92|mg/dL||||F")
+        format!("OBR|1||{number}|GLU^Glucose^L|||20260120\rOBX|1|NM|GLU^Glucose^L||92|mg/dL|||||F")
     };
     let answer = hospital.accepted(&oru("1", &[&order("F-1"), &order("F-2"), &order("F-1")])).await;
     let visits: Vec<_> = answer["careContexts"]
@@ -246,7 +246,7 @@ async fn orders_without_a_visit_number_are_visits_of_their_own() {
 async fn a_cancelled_order_and_results_taken_back_take_the_record_away() {
     let hospital = Hospital::open().await;
     let obr = |status: &str| format!("OBR|1||F-1|GLU^Glucose^L|||20260120||||||||||||||||||{status}");
-    let obx = |status: &str| format!("OBX|1|NM|GLU^Glucose^L||92|mg/dL||||{status}");
+    let obx = |status: &str| format!("OBX|1|NM|GLU^Glucose^L||92|mg/dL|||||{status}");
     let stored = hospital.accepted(&oru("1", &[&obr("F"), &obx("F")])).await;
     assert_eq!(ids(&stored).len(), 1);
     let waiting = hospital.accepted(&oru("2", &[&obr("I")])).await;
@@ -279,7 +279,7 @@ async fn a_specimen_that_nobody_says_was_received_is_told_in_words() {
     let hospital = Hospital::open().await;
     let obr = "OBR|1||F-1|GLU^Glucose^L|||20260120||||||||UR&Urine&L";
     let answer =
-        hospital.accepted(&oru("1", &[obr, "NTE|1||Normal", "OBX|1|NM|GLU^Glucose^L||92|mg/dL||||F"])).await;
+        hospital.accepted(&oru("1", &[obr, "NTE|1||Normal", "OBX|1|NM|GLU^Glucose^L||92|mg/dL|||||F"])).await;
     assert_eq!(answer["records"][0]["valid"], true, "{answer}");
     let document = hospital.document(&answer["records"][0]).await;
     assert_eq!(resources(&document, "Specimen").len(), 0);
