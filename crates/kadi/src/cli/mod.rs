@@ -1,6 +1,7 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error.
 
 mod bench;
+mod bundle;
 mod config;
 mod demo;
 mod fidelius;
@@ -60,6 +61,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Sandbox(sandbox::SandboxArgs),
+    Bundle(bundle::BundleArgs),
     Key(key::KeyArgs),
     Config(config::ConfigArgs),
     Fidelius(fidelius::FideliusArgs),
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve::ServeArgs) => serve::run(&cli.common),
         Command::Demo(args) => demo::run(&cli.common, &args),
         Command::Sandbox(args) => sandbox::run(&cli.common, args),
+        Command::Bundle(args) => bundle::run(args),
         Command::Key(args) => key::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, &args),
         Command::Fidelius(args) => fidelius::run(args),

@@ -1,6 +1,7 @@
 //! The API of the hospital's systems, `/v1`, and its description. The OpenAPI document is made from the routes
 //! themselves, so what is served is what is described.
 
+mod bundle;
 mod care_context_views;
 mod care_contexts;
 mod check;
@@ -52,6 +53,7 @@ const POLL: Duration = Duration::from_secs(2);
         (name = "Patients", description = "Patients as the facility knows them."),
         (name = "Care contexts", description = "Visits with their records, and where each stands with ABDM."),
         (name = "Consents and transfers", description = "What patients allowed to be shared, and what was shared."),
+        (name = "Documents", description = "FHIR documents from clinical JSON, without storing anything."),
         (name = "Terminology", description = "Codes: searched, and a facility's own ones with what they stand for."),
         (name = "Exchanges and events", description = "Everything said to and by ABDM, and what came of it."),
     )
@@ -80,6 +82,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(care_contexts::put, care_contexts::get, care_contexts::delete))
         .routes(routes!(care_contexts::link))
         .routes(routes!(hl7::take))
+        .routes(routes!(bundle::build))
+        .routes(routes!(bundle::schema))
         .routes(routes!(consents::list))
         .routes(routes!(consents::get))
         .routes(routes!(transfers::list))
