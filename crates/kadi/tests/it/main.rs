@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod bundle;
+#[cfg(test)]
 mod callback_shapes;
 #[cfg(test)]
 mod callbacks;

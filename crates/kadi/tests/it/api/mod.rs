@@ -1,6 +1,7 @@
 //! The API from outside, over HTTP, against a bridge and a local ABDM in this process.
 
 mod access;
+mod bundle;
 mod description;
 mod facilities;
 mod imports;
