@@ -1,5 +1,6 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error.
 
+mod audit;
 mod bench;
 mod bundle;
 mod config;
@@ -8,6 +9,7 @@ mod fidelius;
 mod key;
 mod openapi;
 mod output;
+mod replay;
 mod sandbox;
 mod serve;
 mod signals;
@@ -63,6 +65,8 @@ enum Command {
     Sandbox(sandbox::SandboxArgs),
     Bundle(bundle::BundleArgs),
     Key(key::KeyArgs),
+    Audit(audit::AuditArgs),
+    Replay(replay::ReplayArgs),
     Config(config::ConfigArgs),
     Fidelius(fidelius::FideliusArgs),
     Openapi(openapi::OpenapiArgs),
@@ -79,7 +83,9 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&cli.common, &args),
         Command::Sandbox(args) => sandbox::run(&cli.common, args),
         Command::Bundle(args) => bundle::run(args),
+        Command::Audit(args) => audit::run(&cli.common, args),
         Command::Key(args) => key::run(&cli.common, args),
+        Command::Replay(args) => replay::run(&cli.common, &args),
         Command::Config(args) => config::run(&cli.common, &args),
         Command::Fidelius(args) => fidelius::run(args),
         Command::Openapi(openapi::OpenapiArgs) => openapi::run(),

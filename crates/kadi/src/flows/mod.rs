@@ -14,6 +14,7 @@ pub mod context_notify;
 pub mod link;
 pub mod link_token;
 mod outcome;
+pub mod replay;
 pub mod transfer;
 pub mod visits;
 

@@ -92,7 +92,8 @@ fn each_problem_is_one_line_of_its_file_and_files_are_told_in_their_order() {
     let mut order = of.clone();
     order.dedup();
     assert_eq!(order, files, "{out}");
-    let errors = |file: &str| out.lines().filter(|line| line.starts_with(&format!("{file}: error: "))).count();
+    let errors =
+        |file: &str| out.lines().filter(|line| line.starts_with(&format!("{file}: error: "))).count();
     assert_eq!(errors("wrong.json"), 1, "{out}");
     assert!(out.contains("wrong.json: error: Bundle.entry[0].resource"), "{out}");
     assert_eq!((errors("gone.json"), errors("torn.json"), errors("good.json")), (1, 1, 0), "{out}");

@@ -37,7 +37,11 @@ mod linking;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod privacy;
+#[cfg(test)]
+mod replay;
 #[cfg(test)]
 mod steps;
 #[cfg(test)]
@@ -46,5 +50,7 @@ mod terminology;
 mod transfer;
 #[cfg(test)]
 mod transfer_pages;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod world;

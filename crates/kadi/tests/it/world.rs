@@ -155,7 +155,9 @@ impl World {
     /// The only trace of what did not happen.
     async fn tell_what_stands_where(&self) {
         let mut tx = self.core().store.read().await.unwrap();
-        for exchange in tx.exchanges(&store::ExchangeFilter::default(), None, 1000).await.unwrap().iter().rev() {
+        for exchange in
+            tx.exchanges(&store::ExchangeFilter::default(), None, 1000).await.unwrap().iter().rev()
+        {
             let calls = tx.calls_of_exchange(exchange.id).await.unwrap();
             let states: Vec<_> = calls.iter().map(|call| &*call.state).collect();
             let store::Exchange { path, state, started_at, overdue_at, error, .. } = exchange;

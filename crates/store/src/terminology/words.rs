@@ -10,8 +10,18 @@ const STOP_WORDS: [&str; 15] =
     ["of", "in", "the", "and", "for", "with", "by", "to", "on", "at", "an", "or", "from", "due", "as"];
 
 /// Words that many names of tests have, so that they say little.
-const WEAK_WORDS: [&str; 10] =
-    ["total", "count", "level", "levels", "test", "estimation", "value", "absolute", "profile", "examination"];
+const WEAK_WORDS: [&str; 10] = [
+    "total",
+    "count",
+    "level",
+    "levels",
+    "test",
+    "estimation",
+    "value",
+    "absolute",
+    "profile",
+    "examination",
+];
 
 /// The words of a text, in order.
 pub(super) fn words(text: &str) -> Vec<String> {
@@ -71,9 +81,14 @@ fn american(word: &str) -> String {
         return word.to_owned();
     }
     let mut plain = word.to_owned();
-    for (british, american) in
-        [("ae", "e"), ("oe", "e"), ("our", "or"), ("sulph", "sulf"), ("isation", "ization"), ("leuco", "leuko")]
-    {
+    for (british, american) in [
+        ("ae", "e"),
+        ("oe", "e"),
+        ("our", "or"),
+        ("sulph", "sulf"),
+        ("isation", "ization"),
+        ("leuco", "leuko"),
+    ] {
         if plain.contains(british) {
             plain = plain.replace(british, american);
         }

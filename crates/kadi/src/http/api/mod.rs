@@ -7,7 +7,7 @@ mod care_contexts;
 mod check;
 mod consents;
 mod events;
-mod exchanges;
+pub mod exchanges;
 mod facilities;
 mod hl7;
 mod import;
@@ -17,6 +17,9 @@ mod patient_body;
 mod patients;
 mod terminology;
 mod transfers;
+mod webhooks;
+
+pub use events::EventView;
 
 use std::time::Duration;
 
@@ -90,7 +93,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(transfers::get))
         .routes(routes!(exchanges::list))
         .routes(routes!(exchanges::get))
+        .routes(routes!(exchanges::replay))
         .routes(routes!(events::events))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::put, webhooks::get, webhooks::delete))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::retry))
         .routes(routes!(terminology::search))
         .routes(routes!(terminology::unmapped))
         .routes(routes!(terminology::list, terminology::import))

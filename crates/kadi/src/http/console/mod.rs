@@ -37,6 +37,7 @@ pub fn router() -> Router<App> {
         .route("/console/exchanges", get(exchanges::page))
         .route("/console/exchanges/live", get(exchanges::live))
         .route("/console/exchanges/{id}", get(exchange::page))
+        .route("/console/exchanges/{id}/replay", post(exchange::replay))
         .layer(DefaultBodyLimit::max(FORM_LIMIT));
     with_headers(pages)
 }

@@ -34,7 +34,11 @@ pub struct Answer {
 impl Api {
     /// With the key of the facility.
     pub async fn start() -> Self {
-        let world = World::on(TestDatabase::sqlite()).await;
+        Self::of(World::on(TestDatabase::sqlite()).await).await
+    }
+
+    /// The same in a world that is there.
+    pub async fn of(world: World) -> Self {
         let key = make_key(&world, Some(FACILITY)).await;
         Self { world, http: client(), key }
     }
