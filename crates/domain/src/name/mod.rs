@@ -1,9 +1,18 @@
 //! Whether two names are one person's.
 
-use unicode_normalization::UnicodeNormalization as _;
+mod compare;
+mod fold;
+mod indic;
+mod parse;
+mod words;
 
-/// So alike must two normalised names be, of 1.
-const THRESHOLD: f64 = 0.8;
+use parse::{Parsed, Word, parse};
+
+/// So alike must the least alike words of two names be, of 1.
+pub const THRESHOLD: f64 = 0.88;
+/// More words, or longer ones, than any name has: such names are only compared as a whole.
+const MOST_WORDS: usize = 16;
+const LONGEST_WORD: usize = 40;
 
 /// How much two names are alike. Ordered: the better one is the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,43 +25,51 @@ pub enum Likeness {
     Same,
 }
 
-/// A name, normalised for comparison.
-#[derive(Clone, PartialEq, Eq)]
+/// A name, taken apart and spelled for comparison. `Debug` does not show it.
+#[derive(Clone)]
 pub struct Name {
-    words: Vec<String>,
+    words: Vec<Word>,
+    baby: bool,
 }
 
 impl Name {
-    /// Normalises a name as it was written.
+    /// Takes a name apart as it was written.
     #[must_use]
     pub fn new(written: &str) -> Self {
-        let folded: String = written.nfkd().collect();
-        let ascii = any_ascii::any_ascii(&folded).to_ascii_lowercase();
-        let mut words: Vec<_> = ascii
-            .split(|letter: char| !letter.is_ascii_alphanumeric())
-            .filter(|word| !word.is_empty() && !HONORIFICS.contains(word))
-            .map(str::to_owned)
-            .collect();
-        words.sort_unstable();
-        Self { words }
+        let Parsed { words, baby } = parse(written);
+        Self { words, baby }
     }
 
-    /// How much the two are alike.
+    /// How much the two are alike. Which is asked for which does not matter. A name without a letter is nobody's.
     #[must_use]
     pub fn likeness(&self, other: &Self) -> Likeness {
-        if self.words.is_empty() || other.words.is_empty() {
-            return Likeness::Different;
+        match self.compare(other) {
+            (1.0.., true) => Likeness::Same,
+            (THRESHOLD.., _) => Likeness::Alike,
+            _ => Likeness::Different,
         }
-        if self == other {
-            return Likeness::Same;
+    }
+
+    /// How alike the two are, from 0 to 1: what [`THRESHOLD`] is about.
+    #[must_use]
+    pub fn similarity(&self, other: &Self) -> f64 {
+        self.compare(other).0
+    }
+
+    fn compare(&self, other: &Self) -> (f64, bool) {
+        if self.words.is_empty() || other.words.is_empty() || self.baby != other.baby {
+            return (0.0, false);
         }
-        let close = strsim::normalized_levenshtein(&self.words.concat(), &other.words.concat()) >= THRESHOLD;
-        if close { Likeness::Alike } else { Likeness::Different }
+        if self.is_odd() || other.is_odd() {
+            return if self.words == other.words { (1.0, true) } else { (0.0, false) };
+        }
+        compare::compare(&self.words, &other.words)
+    }
+
+    fn is_odd(&self) -> bool {
+        self.words.len() > MOST_WORDS || self.words.iter().any(|word| word.latin.len() > LONGEST_WORD)
     }
 }
-
-const HONORIFICS: &[&str] =
-    &["mr", "mrs", "ms", "smt", "shri", "sri", "dr", "kumari", "kum", "master", "baby"];
 
 impl std::fmt::Debug for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
