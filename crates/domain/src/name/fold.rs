@@ -127,7 +127,7 @@ mod tests {
             &["banerjee", "banerji", "bannerjee"],
             &["pooja", "puja", "poojaa", "pujah"],
             &["shrinivas", "srinivas", "sreenivas"],
-            &["joseph", "josef", "jozeph"],
+            &["joseph", "josef", "joseff"],
             &["vijay", "wijay", "vijai", "vijey"],
             &["priya", "priyaa", "priyah"],
             &["gyaneshwar", "dnyaneshwar", "jnaneshwar"],

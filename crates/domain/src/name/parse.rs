@@ -8,6 +8,9 @@ use super::words::{
     Role, grown_on, is_abbreviation, is_given, is_known, is_surname, is_title, role, spellings,
 };
 
+/// What comes after so many letters is not read.
+const MOST_LETTERS: usize = 1000;
+
 /// A word of a name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Word {
@@ -103,7 +106,7 @@ fn are_initials(latin: &str, script: Script) -> bool {
 fn tokens(written: &str) -> Vec<String> {
     let mut tokens = vec![String::new()];
     let mut brackets = 0_u32;
-    for letter in written.nfkc().flat_map(char::to_lowercase) {
+    for letter in written.nfkc().flat_map(char::to_lowercase).take(MOST_LETTERS) {
         match letter {
             '(' | '[' => brackets = brackets.saturating_add(1),
             ')' | ']' => brackets = brackets.saturating_sub(1),
