@@ -2,6 +2,8 @@
 //! of JSON, a readable report to standard error.
 
 mod chaos;
+mod discovery;
+mod names;
 mod serving;
 mod start;
 mod terminology;
@@ -27,6 +29,8 @@ pub struct BenchArgs {
 #[derive(Debug, Subcommand)]
 enum Bench {
     Chaos(chaos::ChaosArgs),
+    Discovery(discovery::DiscoveryArgs),
+    Names(names::NamesArgs),
     Start(start::StartArgs),
     Terminology(terminology::TerminologyArgs),
 }
@@ -36,6 +40,8 @@ pub fn run(common: &Common, args: BenchArgs) -> anyhow::Result<ExitCode> {
     common.start_log("warn")?;
     match args.bench {
         Bench::Chaos(args) => chaos::run(&args),
+        Bench::Discovery(args) => discovery::run(&args),
+        Bench::Names(args) => names::run(&args),
         Bench::Start(args) => start::run(&args),
         Bench::Terminology(args) => terminology::run(&args),
     }
