@@ -14,6 +14,7 @@ pub mod link;
 pub mod paging;
 pub mod patient;
 pub mod problem;
+pub mod queue;
 pub mod reference;
 pub mod token_desk;
 pub mod transfer;

@@ -19,6 +19,8 @@ mod open;
 mod patient;
 mod record;
 mod seal;
+mod share;
+mod sms;
 pub mod terminology;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -41,5 +43,6 @@ pub use open::{Options, Store};
 pub use patient::PatientFilter;
 pub use record::{NewRecord, Record};
 pub use seal::{Key, fill, random_key};
+pub use share::{Share, ShareFilter};
 pub use transfer::{Page, PageEntry, Transfer, TransferContext};
 pub use wake::Queue;

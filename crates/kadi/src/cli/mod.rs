@@ -3,6 +3,7 @@
 mod bench;
 mod config;
 mod demo;
+mod facility;
 mod fidelius;
 mod key;
 mod openapi;
@@ -61,6 +62,7 @@ enum Command {
     Serve(serve::ServeArgs),
     Sandbox(sandbox::SandboxArgs),
     Key(key::KeyArgs),
+    Facility(facility::FacilityArgs),
     Config(config::ConfigArgs),
     Fidelius(fidelius::FideliusArgs),
     Openapi(openapi::OpenapiArgs),
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&cli.common, &args),
         Command::Sandbox(args) => sandbox::run(&cli.common, args),
         Command::Key(args) => key::run(&cli.common, args),
+        Command::Facility(args) => facility::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, &args),
         Command::Fidelius(args) => fidelius::run(args),
         Command::Openapi(openapi::OpenapiArgs) => openapi::run(),

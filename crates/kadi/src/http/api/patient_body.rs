@@ -128,6 +128,11 @@ impl From<Patient> for PatientView {
 }
 
 impl PatientBody {
+    /// Whether ABHA address and ABHA number are taken away by `null`.
+    pub fn removes_abha(&self) -> (bool, bool) {
+        (matches!(self.abha_address, Patch::Remove), matches!(self.abha_number, Patch::Remove))
+    }
+
     /// The patient that is to be stored where `before` was. What the HMIS has put in is no longer provisional.
     pub fn read(
         self,
