@@ -17,7 +17,9 @@ use crate::start;
 /// Make what a facility wants on paper: the QR codes of its counters
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
-#[command(after_help = "Example:\n  kadi facility qr --facility IN2810014366 --counter OPD1 --format pdf --out poster.pdf")]
+#[command(
+    after_help = "Example:\n  kadi facility qr --facility IN2810014366 --counter OPD1 --format pdf --out poster.pdf"
+)]
 pub struct FacilityArgs {
     #[command(subcommand)]
     action: Action,
@@ -26,8 +28,10 @@ pub struct FacilityArgs {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Draw the QR code that patients scan at a counter to share their profile
-    #[command(after_help = "Example:\n  kadi facility qr --facility IN2810014366 --format pdf --out posters.pdf\n  kadi facility qr \
-                            --facility IN2810014366 --counter OPD1 --format svg > opd1.svg")]
+    #[command(
+        after_help = "Example:\n  kadi facility qr --facility IN2810014366 --format pdf --out posters.pdf\n  kadi facility qr \
+                            --facility IN2810014366 --counter OPD1 --format svg > opd1.svg"
+    )]
     Qr(QrArgs),
 }
 

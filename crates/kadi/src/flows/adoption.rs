@@ -13,10 +13,10 @@ pub async fn by_abha(
     facility: &FacilityId,
     (address, number): (Option<&AbhaAddress>, Option<AbhaNumber>),
 ) -> Result<Option<Patient>> {
-    if let Some(address) = address {
-        if let Some(patient) = tx.patient_by_address(facility, address).await? {
-            return Ok(Some(patient));
-        }
+    if let Some(address) = address
+        && let Some(patient) = tx.patient_by_address(facility, address).await?
+    {
+        return Ok(Some(patient));
     }
     match number {
         Some(number) => Ok(tx.patient_by_number(facility, number).await?),

@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_again_and_shown_by_no_debug() {
-        let profile = profile(r#""yearOfBirth":"1985","address":{"line":null,"district":"Kolar","pincode":563101}"#);
+        let profile =
+            profile(r#""yearOfBirth":"1985","address":{"line":null,"district":"Kolar","pincode":563101}"#);
         let text = serde_json::to_string(&profile).unwrap();
         assert_eq!(serde_json::from_str::<Profile>(&text).unwrap(), profile);
         assert_eq!(

@@ -33,6 +33,9 @@ use super::{Answer, Ctx, FlowError, Result, adoption};
 
 /// How long the patient's app waits for a token (ABDM V3, scan and share).
 pub const APP_WAITS: Duration = Duration::from_secs(30);
+/// What to say of a reply that nobody waits for any more.
+const GIVEN_UP: &str = "ABDM did not take our reply while the patient's app was waiting. The patient has their place in the \
+                        queue; scanning again within half an hour shows them the same token.";
 /// What references of ours begin with.
 const OURS: &str = "kadi-";
 
@@ -122,8 +125,7 @@ async fn arrive(tx: &mut Tx, facility: &Facility, share: &Share, address: &AbhaA
 ///
 /// `None`: the profile lacks what a patient needs.
 async fn patient_of(tx: &mut Tx, facility: &Facility, person: &SharedPatient) -> Result<Option<PatientRef>> {
-    let known =
-        adoption::by_abha(tx, &facility.id, (Some(&person.abha_address), person.abha_number)).await?;
+    let known = adoption::by_abha(tx, &facility.id, (Some(&person.abha_address), person.abha_number)).await?;
     if let Some(known) = known {
         // Another transaction may have adopted them meanwhile; then the next look finds who they are now.
         let known = tx.lock_patient(&facility.id, &known.reference).await?;
@@ -158,16 +160,13 @@ pub(super) async fn on_reply_sent(
 ) -> Result<()> {
     let now = tx.now();
     let exchange = tx.exchange(sending.exchange).await?;
-    if let (Verdict::Again(failure), Some(exchange)) = (outcome::judge(outcome), exchange) {
-        if outcome::due_at(ctx, failure, sending.attempts, now) > exchange.started_at + APP_WAITS {
-            tx.finish_sending(sending.lease, false).await?;
-            let explanation = "ABDM did not take our reply while the patient's app was waiting. The patient has their place \
-                               in the queue; scanning again within half an hour shows them the same token.";
-            let error =
-                Problem { explanation: explanation.to_owned(), ..super::problem(failure, now) };
-            tx.move_exchange(sending.exchange, ExchangeState::Refused, None, Some(&error)).await?;
-            return Ok(());
-        }
+    if let (Verdict::Again(failure), Some(exchange)) = (outcome::judge(outcome), exchange)
+        && outcome::due_at(ctx, failure, sending.attempts, now) > exchange.started_at + APP_WAITS
+    {
+        tx.finish_sending(sending.lease, false).await?;
+        let error = Problem { explanation: GIVEN_UP.to_owned(), ..super::problem(failure, now) };
+        tx.move_exchange(sending.exchange, ExchangeState::Refused, None, Some(&error)).await?;
+        return Ok(());
     }
     super::on_reply_sent(ctx, tx, sending, outcome).await.map(drop)
 }

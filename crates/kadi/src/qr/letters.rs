@@ -81,7 +81,8 @@ impl Letters {
 
     /// The font for a letter: the one before it, if that has it, so that signs stay with the letters they belong to.
     fn font_of(&self, ch: char, last: Option<usize>) -> Option<usize> {
-        let has = |font: &usize| self.fonts.get(*font).is_some_and(|(face, _)| face.glyph_index(ch).is_some());
+        let has =
+            |font: &usize| self.fonts.get(*font).is_some_and(|(face, _)| face.glyph_index(ch).is_some());
         // Latin letters are in the first font even where another has them too.
         let last = last.filter(|last| *last == 0 || !ch.is_ascii_alphanumeric());
         last.filter(has).or_else(|| (0..self.fonts.len()).find(has))
@@ -102,7 +103,8 @@ fn shape(face: &Face<'_>, font: Font, text: String) -> Stretch {
     let in_ems = |units: i32| f32::from(i16::try_from(units).unwrap_or_default()) / em;
     let starts: Vec<_> =
         shaped.glyph_infos().iter().map(|info| usize::try_from(info.cluster).unwrap_or_default()).collect();
-    let end = |start: usize| starts.iter().copied().filter(|other| *other > start).min().unwrap_or(text.len());
+    let end =
+        |start: usize| starts.iter().copied().filter(|other| *other > start).min().unwrap_or(text.len());
     let glyphs: Vec<_> = shaped
         .glyph_infos()
         .iter()

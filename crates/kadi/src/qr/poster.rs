@@ -18,7 +18,7 @@ const PAGE: (f32, f32) = (595.28, 841.89);
 /// What text keeps from the edges.
 const MARGIN: f32 = 48.0;
 /// The side of the code, its white included.
-const CODE: f32 = 330.0;
+const CODE: f32 = 370.0;
 /// From one line to the next, in ems.
 const LINE: f32 = 1.3;
 const INK: (u8, u8, u8) = (0x1d, 0x24, 0x21);
@@ -37,7 +37,8 @@ pub fn print(facility: &Facility, counters: &[(&Counter, &Code)]) -> Result<Vec<
     for (counter, code) in counters {
         let settings = PageSettings::from_wh(PAGE.0, PAGE.1).ok_or_else(|| undrawn("no page"))?;
         let mut page = document.start_page_with(settings);
-        Pen { surface: page.surface(), plain: &plain, bold: &bold, y: 0.0 }.poster(facility, counter, code)?;
+        Pen { surface: page.surface(), plain: &plain, bold: &bold, y: 0.0 }
+            .poster(facility, counter, code)?;
         page.finish();
     }
     let title = format!("{}: scan and share", facility.name);
@@ -63,23 +64,23 @@ impl Pen<'_> {
         self.title(bold, &facility.name);
         self.colour(ACCENT);
         self.y += 6.0;
-        self.centred(bold, "Register without a queue at the desk", 17.0);
+        self.centred(bold, "Register with your ABHA", 19.0);
         self.colour(QUIET_INK);
-        self.centred(self.plain, "पंजीकरण के लिए स्कैन करें", 15.0);
+        self.centred(self.plain, "आभा से पंजीकरण के लिए स्कैन करें", 16.0);
         self.y += 10.0;
         self.code(code)?;
         self.colour(INK);
-        self.centred(bold, &format!("Counter {}", counter.id), 22.0);
+        self.centred(bold, &format!("Counter {}", counter.id), 26.0);
         if let Some(name) = counter.name.as_deref().filter(|name| *name != counter.id) {
-            self.centred(self.plain, name, 16.0);
+            self.centred(self.plain, name, 18.0);
         }
-        self.y += 14.0;
+        self.y += 10.0;
         for (english, hindi) in STEPS {
             self.colour(INK);
-            self.centred(self.plain, english, 15.0);
+            self.centred(self.plain, english, 17.0);
             self.colour(QUIET_INK);
-            self.centred(self.plain, hindi, 12.0);
-            self.y += 5.0;
+            self.centred(self.plain, hindi, 14.0);
+            self.y += 4.0;
         }
         self.y = PAGE.1 - 34.0;
         self.colour(QUIET_INK);

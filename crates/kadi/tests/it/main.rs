@@ -37,6 +37,10 @@ mod logs;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
+mod share;
+#[cfg(test)]
+mod sms;
+#[cfg(test)]
 mod steps;
 #[cfg(test)]
 mod terminology;

@@ -88,8 +88,8 @@ async fn discover(
     Form(search): Form<Search>,
 ) -> Result<Redirect, SteerError> {
     let number = search.number.trim();
-    let typed = (!number.is_empty())
-        .then(|| vec![Identifier { kind: "MR".to_owned(), value: number.to_owned() }]);
+    let typed =
+        (!number.is_empty()).then(|| vec![Identifier { kind: "MR".to_owned(), value: number.to_owned() }]);
     let wanted = DiscoveryWanted {
         abha_address: address.clone(),
         hip_id: search.hip,
@@ -174,7 +174,7 @@ fn offered(linking: &Linking) -> Vec<Offered> {
     for entry in &linking.offered {
         for (reference, display) in &entry.care_contexts {
             match offered.iter_mut().find(|one| one.reference == *reference) {
-                Some(one) => one.hi_types.push_str(&format!(", {}", entry.hi_type)),
+                Some(one) => one.hi_types.extend([", ", &entry.hi_type]),
                 None => offered.push(Offered {
                     reference: reference.clone(),
                     display: display.clone(),

@@ -138,5 +138,8 @@ pub fn openapi() -> OpenApi {
 
 pub(crate) fn router() -> Router<Sandbox> {
     let (router, _) = documented().split_for_parts();
-    router.merge(pages::routes()).merge(app_pages::routes()).route("/openapi.json", get(async || Json(openapi())))
+    router
+        .merge(pages::routes())
+        .merge(app_pages::routes())
+        .route("/openapi.json", get(async || Json(openapi())))
 }

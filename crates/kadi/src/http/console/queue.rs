@@ -2,6 +2,9 @@
 //!
 //! Every patient shown is named in the audit trail, by the part of the page that shows them.
 
+use std::fmt::Write as _;
+
+use abdm::id::Personal;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
@@ -106,7 +109,8 @@ pub async fn page(
     let mut tx = app.store.begin().await?;
     let facilities = facilities(&mut tx, &signed_in).await?;
     let named = facilities.iter().find(|facility| facility.id.as_str() == asked.facility);
-    let Some(facility) = named.or(facilities.first()).filter(|_| named.is_some() || asked.facility.is_empty())
+    let Some(facility) =
+        named.or(facilities.first()).filter(|_| named.is_some() || asked.facility.is_empty())
     else {
         return if asked.facility.is_empty() {
             render(&NoFacility { who: signed_in.who() })
@@ -208,13 +212,12 @@ async fn shares(
     let counter = Some(counter.to_owned()).filter(|counter| !counter.is_empty());
     let filter = ShareFilter { counter, since: Some(midnight(day_in_india(now))), patient: None };
     let shares = tx.shares(&facility.id, &filter, None, MOST).await?;
-    let text: String = shares
-        .iter()
-        .map(|share| {
-            let patient = share.patient.as_ref().map_or("", |patient| patient.as_str());
-            format!("{} {} {patient}\n", share.id, share.state)
-        })
-        .collect();
+    let mut text = String::new();
+    for share in &shares {
+        let patient = share.patient.as_ref().map_or("", |patient| patient.as_str());
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{} {} {patient}", share.id, share.state);
+    }
     Ok((shares, words::digest(&text)))
 }
 
@@ -285,13 +288,18 @@ fn about(profile: &Profile, now: Timestamp) -> String {
         (None, Some(year)) => Some(format!("about {}", today.year() - year)),
         (None, None) => None,
     };
-    [Some(gender.to_owned()), age].into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ")
+    [Some(gender.to_owned()), age]
+        .into_iter()
+        .flatten()
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn address(profile: &Profile) -> Option<String> {
     let address = profile.address.as_ref()?;
     let parts = [&address.line, &address.district, &address.state, &address.pincode];
-    let parts: Vec<_> = parts.into_iter().flatten().map(|part| part.as_str()).collect();
+    let parts: Vec<_> = parts.into_iter().flatten().map(Personal::as_str).collect();
     Some(parts.join(", ")).filter(|text| !text.is_empty())
 }
 
