@@ -222,7 +222,7 @@ async fn the_queue_shows_who_scanned_and_renews_itself_when_somebody_else_does()
     for text in [
         "Ramesh Kumar",
         "Male, 40",
-        "91-1234-0704-2044",
+        "91-1234-0704-2043",
         RAMESH,
         "9876543210",
         "OPD1",

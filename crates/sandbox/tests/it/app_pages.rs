@@ -90,7 +90,7 @@ async fn a_person_searches_chooses_enters_the_password_and_sees_what_is_linked()
     assert!(browser.page(&linking).await.contains("name=\"otp\""));
 
     browser.submit(&format!("{linking}/confirm"), &[("otp", "000000")]).await;
-    let wrong = hip.nth("/api/v3/hip/link/care-context/confirm", 0).await;
+    let wrong = hip.nth("/api/v3/hip/link/care-context/confirm", 1).await;
     assert_eq!(wrong.body["confirmation"]["token"], "000000");
     say(
         "/link/care-context/on-confirm",
@@ -101,7 +101,7 @@ async fn a_person_searches_chooses_enters_the_password_and_sees_what_is_linked()
     let again = browser.page(&linking).await;
     assert!(again.contains("ABDM-1035: Incorrect OTP") && again.contains("name=\"otp\""), "{again}");
     browser.submit(&format!("{linking}/confirm"), &[("otp", " 123456 ")]).await;
-    let right = hip.nth("/api/v3/hip/link/care-context/confirm", 1).await;
+    let right = hip.nth("/api/v3/hip/link/care-context/confirm", 2).await;
     assert_eq!(right.body["confirmation"]["token"], "123456");
     say(
         "/link/care-context/on-confirm",

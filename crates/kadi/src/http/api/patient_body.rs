@@ -32,7 +32,7 @@ pub struct IdentifierView {
 }
 
 /// A patient to be stored.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PatientBody {
     /// Full name. Required.

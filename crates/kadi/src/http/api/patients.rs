@@ -61,13 +61,29 @@ pub async fn put(
     PatientPath(reference): PatientPath,
     Body(body): Body<PatientBody>,
 ) -> Result<(StatusCode, Json<PatientView>), Problem> {
+    let whose = (&facility, &*caller.actor());
+    let mut stored = put_alone(&app, whose, reference.clone(), body.clone()).await;
+    if stored.as_ref().is_err_and(|problem| problem.code == Code::Conflict && problem.errors.is_empty()) {
+        // Somebody stored the same ABHA at the same moment, perhaps a profile share: now they are found.
+        stored = put_alone(&app, whose, reference, body).await;
+    }
+    let (patient, outcome) = stored?;
+    Ok((super::created_or_ok(outcome == PutOutcome::Created), Json(patient.into())))
+}
+
+async fn put_alone(
+    app: &App,
+    (facility, actor): (&Facility, &str),
+    reference: PatientRef,
+    body: PatientBody,
+) -> Result<(Patient, PutOutcome), Problem> {
     let mut tx = app.store.begin().await?;
-    let (patient, outcome) = put_in(&app, &mut tx, (&facility, &caller.actor()), reference, body).await?;
+    let (patient, outcome) = put_in(app, &mut tx, (facility, actor), reference, body).await?;
     if outcome != PutOutcome::Unchanged {
-        tx.audit(&facility.id, &caller.actor(), "patient stored", patient.reference.as_str()).await?;
+        tx.audit(&facility.id, actor, "patient stored", patient.reference.as_str()).await?;
         tx.commit().await?;
     }
-    Ok((super::created_or_ok(outcome == PutOutcome::Created), Json(patient.into())))
+    Ok((patient, outcome))
 }
 
 /// Stores a patient in the transaction, with what follows from it for the patient's visits.
