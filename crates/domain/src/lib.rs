@@ -17,6 +17,7 @@ pub mod otp;
 pub mod paging;
 pub mod patient;
 pub mod problem;
+pub mod queue;
 pub mod reference;
 pub mod token_desk;
 pub mod transfer;

@@ -22,9 +22,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::flows::Rules;
+use crate::flows::sms::SmsRules;
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
 use crate::{http, terminology, workers};
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// What every part of a running bridge holds on to.
 pub struct Bridge {
@@ -54,6 +57,8 @@ pub struct Bridge {
     pub hl7: Terms,
     /// Code systems, searchable.
     pub terminology: Index,
+    /// The page of ABDM's that a counter's QR code leads to.
+    pub qr_page: String,
 }
 
 impl std::fmt::Debug for Bridge {
@@ -127,6 +132,7 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
             limit: config.hl7.limit,
         },
         terminology: terminology::index(config),
+        qr_page: config.share.qr_url.clone(),
         store,
         gateway,
         intake,
@@ -219,5 +225,10 @@ pub(crate) fn rules(config: &Config) -> Rules {
         per_page: per_page.unwrap_or(NonZeroUsize::MIN),
         deadline: config.transfer.deadline,
         allow_insecure: config.gateway.allow_insecure,
+        token_life: config.share.token_ttl,
+        sms: SmsRules {
+            visit_days: config.linking.sms_visit_days,
+            again_after: DAY.saturating_mul(config.linking.sms_again_days),
+        },
     }
 }

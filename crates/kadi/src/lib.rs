@@ -10,6 +10,7 @@ pub mod flows;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+pub mod qr;
 pub mod records;
 pub mod sources;
 pub mod start;

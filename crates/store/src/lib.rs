@@ -22,6 +22,8 @@ mod open;
 mod patient;
 mod record;
 mod seal;
+mod share;
+mod sms;
 pub mod terminology;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -47,6 +49,7 @@ pub use open::{Options, Store};
 pub use patient::PatientFilter;
 pub use record::{NewRecord, Record};
 pub use seal::{Key, fill, random_key};
+pub use share::{Share, ShareFilter};
 pub use transfer::{Page, PageEntry, Transfer, TransferContext};
 pub use wake::Queue;
 pub use webhook::{Attempted, Delivery, DeliveryState, Telling, Webhook};

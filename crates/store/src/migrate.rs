@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_terminology.sql"),
     include_str!("../migrations/0004_audit.sql"),
     include_str!("../migrations/0005_webhook.sql"),
+    include_str!("../migrations/share.sql"),
 ];
 
 /// How often the first table is tried. Who comes second finds it made.

@@ -5,6 +5,7 @@ mod bench;
 mod bundle;
 mod config;
 mod demo;
+mod facility;
 mod fidelius;
 mod key;
 mod openapi;
@@ -67,6 +68,7 @@ enum Command {
     Key(key::KeyArgs),
     Audit(audit::AuditArgs),
     Replay(replay::ReplayArgs),
+    Facility(facility::FacilityArgs),
     Config(config::ConfigArgs),
     Fidelius(fidelius::FideliusArgs),
     Openapi(openapi::OpenapiArgs),
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&cli.common, args),
         Command::Key(args) => key::run(&cli.common, args),
         Command::Replay(args) => replay::run(&cli.common, &args),
+        Command::Facility(args) => facility::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, &args),
         Command::Fidelius(args) => fidelius::run(args),
         Command::Openapi(openapi::OpenapiArgs) => openapi::run(),

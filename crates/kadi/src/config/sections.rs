@@ -25,6 +25,7 @@ pub struct Config {
     pub objects: Objects,
     pub keys: Keys,
     pub linking: Linking,
+    pub share: Share,
     /// None unless the file or the environment sets a key of the section.
     pub sms: Option<Sms>,
     pub hl7: Hl7,
@@ -193,6 +194,17 @@ pub struct Linking {
     #[serde(deserialize_with = "units::duration")]
     pub otp_lock: Duration,
     pub sms_visit_days: u32,
+    pub sms_again_days: u32,
+}
+
+/// The queue at a counter, and its code.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    #[serde(deserialize_with = "units::duration")]
+    pub token_ttl: Duration,
+    /// Set, `http(s)://`, without a slash at its end.
+    pub qr_url: String,
 }
 
 /// What sends the texts.

@@ -9,12 +9,16 @@
 //! - [`on_sent`]: a call of ours was sent, or could not be.
 //! - [`on_overdue`]: an exchange should have been answered by now.
 
+pub mod adoption;
 pub mod consent;
 pub mod context_notify;
 pub mod link;
 pub mod link_token;
 mod outcome;
 pub mod replay;
+pub mod profile;
+pub mod share;
+pub mod sms;
 pub mod transfer;
 pub mod visits;
 
@@ -56,6 +60,10 @@ pub struct Rules {
     pub deadline: Duration,
     /// Whether push addresses may be plain http or private.
     pub allow_insecure: bool,
+    /// How long a counter's token lives.
+    pub token_life: Duration,
+    /// When a stored visit leads to a deep link by SMS.
+    pub sms: sms::SmsRules,
 }
 
 /// Why a flow did not end.
@@ -113,7 +121,9 @@ pub async fn on_callback(ctx: &Ctx<'_>, tx: &mut Tx, received: &Received) -> Res
             context_notify::on_notify(ctx, tx, &facility, &wire::read(&received.body)?).await?;
         }
         Callback::ConsentNotify => consent::on_notify(tx, &facility, received).await?,
+        Callback::OnSmsNotify => sms::on_notify(tx, &facility, &wire::read(&received.body)?).await?,
         Callback::HealthInformationRequest => transfer::on_request(ctx, tx, &facility, received).await?,
+        Callback::ProfileShare => share::on_share(ctx, tx, &facility, received).await?,
         other => return Err(FlowError::Unknown(other.path().to_owned())),
     }
     tx.finish_received(received.lease).await?;
@@ -138,6 +148,8 @@ pub async fn on_sent(
         Operation::GenerateToken => link_token::on_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::LinkCareContexts => link::on_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::ContextNotify => context_notify::on_sent(ctx, tx, sending, outcome).await,
+        Operation::SmsNotify => sms::on_sent(ctx, tx, &facility, sending, outcome).await,
+        Operation::OnShare => share::on_reply_sent(ctx, tx, sending, outcome).await,
         Operation::OnRequest => transfer::on_reply_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::TransferNotify => transfer::on_notify_sent(ctx, tx, sending, outcome).await,
         _ => on_reply_sent(ctx, tx, sending, outcome).await.map(drop),
@@ -170,6 +182,7 @@ pub async fn on_overdue(ctx: &Ctx<'_>, tx: &mut Tx, exchange: &Exchange) -> Resu
                 link_token::on_silence(ctx, tx, &facility, &made, error.clone()).await?;
             }
             Some(Operation::ContextNotify) => tx.close_call(made.id).await?,
+            Some(Operation::SmsNotify) => sms::on_silence(tx, &facility, &made).await?,
             // ABDM knows a care context again: asking once more has no second effect.
             _ => tx.resend_call(made.id, now).await?,
         }

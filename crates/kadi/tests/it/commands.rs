@@ -126,6 +126,33 @@ fn a_bridge_without_credentials_says_what_is_missing() {
     assert!(text.contains("gateway.client_id is not set"), "{text}");
 }
 
+#[tokio::test]
+async fn the_codes_of_a_facility_are_written_to_a_file_or_to_standard_output() {
+    let here = Here::new();
+    let qr = ["facility", "qr", "--facility", crate::world::FACILITY];
+    let missing = here.run(&qr);
+    assert_eq!((missing.status.code(), missing.stdout.len()), (Some(1), 0));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("there is no facility"));
+    let config = kadi::config::Config::load_with(Some(&here.folder.path().join("kadi.toml")), []).unwrap();
+    let store = kadi::start::open_store(&config, abdm::clock::SystemClock::shared()).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.put_facility(&crate::world::facility()).await.unwrap();
+    tx.commit().await.unwrap();
+    store.close().await;
+
+    let run = |more: &[&str]| here.run(&[&qr, more].concat());
+    assert!(run(&[]).stdout.starts_with(b"\x89PNG"));
+    let drawing = run(&["--counter", "OPD1", "--format", "svg"]);
+    assert!(drawing.stdout.starts_with(b"<svg ") && drawing.stderr.is_empty(), "{drawing:?}");
+    let poster = run(&["--format", "pdf", "--out", "poster.pdf"]);
+    assert_eq!((poster.status.code(), poster.stdout.len()), (Some(0), 0), "{poster:?}");
+    assert!(std::fs::read(here.folder.path().join("poster.pdf")).unwrap().starts_with(b"%PDF-"));
+    let wrong = run(&["--counter", "a b"]);
+    assert_eq!((wrong.status.code(), wrong.stdout.len()), (Some(1), 0));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("1 to 20 letters and digits"));
+    assert_eq!(run(&["--format", "gif"]).status.code(), Some(2));
+}
+
 #[test]
 fn the_openapi_document_is_printed() {
     let text = Here::new().lines(&["openapi"]).join("\n");

@@ -29,24 +29,25 @@ use crate::world::{
 /// How far the clock goes on when nothing seems to happen.
 const STEP: Duration = Duration::from_secs(5);
 /// How long, in real time, the sandbox is asked for news before the clock goes on.
-const LOOK: Duration = Duration::from_millis(60);
+pub const LOOK: Duration = Duration::from_millis(60);
 /// After so many steps the exchange is stuck.
 const MOST_STEPS: usize = 300;
 /// Exchanges under way at once.
 const AT_ONCE: usize = 4;
 
-struct Mortal {
-    sandbox: Handle,
+/// A bridge that may die, and its ABDM.
+pub struct Mortal {
+    pub sandbox: Handle,
     clock: ManualClock,
     database: TestDatabase,
     config: Config,
-    switch: Arc<KillSwitch>,
+    pub switch: Arc<KillSwitch>,
     bridge: Option<(Running, Runtime)>,
     _folder: TempDir,
 }
 
 impl Mortal {
-    async fn new(database: TestDatabase, switch: KillSwitch) -> Self {
+    pub async fn new(database: TestDatabase, switch: KillSwitch) -> Self {
         let clock = ManualClock::at("2026-01-20T06:00:00Z".parse().unwrap());
         let timing = Timing { refused_repeat: STEP, refused_repeats: 200, ..Timing::default() };
         let settings = SandboxConfig { timing, ..SandboxConfig::default() };
@@ -93,12 +94,24 @@ impl Mortal {
         self.boot(None).await;
     }
 
+    /// Throws the bridge away for good.
+    pub fn end(&mut self) {
+        if let Some((running, runtime)) = self.bridge.take() {
+            drop(running);
+            runtime.shutdown_background();
+        }
+    }
+
     fn is_dead(&self, lives: usize) -> bool {
         lives == 0 && self.switch.is_dead()
     }
 
     /// Does `step` on the bridge; if it dies of it or before, once more on the next one. Every step may run twice.
-    async fn does<T: Send + 'static, F>(&mut self, lives: &mut usize, step: impl Fn(Arc<Bridge>) -> F) -> T
+    pub async fn does<T: Send + 'static, F>(
+        &mut self,
+        lives: &mut usize,
+        step: impl Fn(Arc<Bridge>) -> F,
+    ) -> T
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -117,7 +130,7 @@ impl Mortal {
     }
 
     /// Waits until `step` finds something, moving the clock on.
-    async fn until<T: Send + 'static, F>(
+    pub async fn until<T: Send + 'static, F>(
         &mut self,
         lives: &mut usize,
         what: &str,
@@ -215,10 +228,7 @@ async fn exchange(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
     let violations = world.sandbox.state().violations();
     assert!(violations.is_empty(), "{violations:#?}");
     let first_life = (world.switch.commits(), world.switch.is_dead());
-    if let Some((running, runtime)) = world.bridge.take() {
-        drop(running);
-        runtime.shutdown_background();
-    }
+    world.end();
     first_life
 }
 

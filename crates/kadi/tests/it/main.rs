@@ -43,6 +43,10 @@ mod privacy;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod share;
+#[cfg(test)]
+mod sms;
+#[cfg(test)]
 mod steps;
 #[cfg(test)]
 mod terminology;

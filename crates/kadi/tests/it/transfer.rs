@@ -237,6 +237,8 @@ fn strict() -> flows::Rules {
         per_page: std::num::NonZeroUsize::MIN,
         deadline: hour,
         allow_insecure: false,
+        token_life: second * 1800,
+        sms: flows::sms::SmsRules { visit_days: 7, again_after: hour * 720 },
     }
 }
 

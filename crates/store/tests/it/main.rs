@@ -35,6 +35,8 @@ mod records;
 #[cfg(test)]
 mod sealing;
 #[cfg(test)]
+mod shares;
+#[cfg(test)]
 mod terminology;
 #[cfg(test)]
 mod token_desk;

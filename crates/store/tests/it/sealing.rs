@@ -8,12 +8,13 @@ use domain::exchange::{Direction, ExchangeState};
 use domain::link::Link;
 use domain::patient::{Identifier, Patient};
 use domain::problem::Problem;
+use domain::queue::{QueueState, QueueToken};
 use domain::token_desk::{Token, TokenDesk};
 use domain::transfer::TransferStatus;
 use sqlx::{Connection as _, Row as _};
 use store::terminology::{LocalCode, NewUnmapped};
 use store::testing::TestDatabase;
-use store::{Call, Callback, Exchange, NewRecord, Store, StoredConsent, Transfer, on_both_databases};
+use store::{Call, Callback, Exchange, NewRecord, Share, Store, StoredConsent, Transfer, on_both_databases};
 use uuid::Uuid;
 
 use crate::world::{
@@ -22,7 +23,7 @@ use crate::world::{
 };
 
 /// What must not be found. Each stands for all of its kind.
-const PLANTED: [&str; 15] = [
+const PLANTED: [&str; 16] = [
     "Zebulon Quickfinch",
     "9812345678",
     "91765432109876",
@@ -38,6 +39,7 @@ const PLANTED: [&str; 15] = [
     "token-of-zebulon",
     "request-about-zebulon",
     "test-asked-for-zebulon",
+    "profile-of-zebulon",
 ];
 /// What is kept in clear: proves that the search looks in the right place.
 const IN_CLEAR: [&str; 2] = ["patient-in-clear", "visit-in-clear"];
@@ -101,6 +103,19 @@ async fn plant(store: &Store) {
     let local = LocalCode { system: None, code: "HB".into() };
     let unmapped = NewUnmapped { local, label: Some("test-asked-for-zebulon".into()), count: 1 };
     tx.note_unmapped(&here, vec![unmapped]).await.unwrap();
+    let token = QueueToken { day: "2026-01-15".parse().unwrap(), number: 1, expires_at: at(START) };
+    let share = Share {
+        id: Uuid::nil(),
+        counter: "OPD1".into(),
+        token,
+        patient: Some(zebulon.reference.clone()),
+        profile: b"profile-of-zebulon".to_vec(),
+        state: QueueState::Waiting,
+        at: at(START),
+    };
+    tx.put_share(&here, &share, &abha).await.unwrap();
+    tx.lock_sms(&here, mobile("9812345678")).await.unwrap();
+    tx.note_sms(&here, &zebulon.reference, mobile("9812345678")).await.unwrap();
     tx.commit().await.unwrap();
     let body = Bytes::from_static(b"callback-about-zebulon");
     intake(store).store(Callback { body, ..callback("r1") }).await.unwrap();

@@ -15,6 +15,9 @@ mod lines;
 mod path;
 mod patient_body;
 mod patients;
+mod qr;
+mod shares;
+mod sms;
 mod terminology;
 mod transfers;
 mod webhooks;
@@ -31,6 +34,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub use shares::profile as shared_profile;
 
 use super::problem::{Code, Problem, after_panic};
 use super::{App, auth};
@@ -57,6 +62,7 @@ const POLL: Duration = Duration::from_secs(2);
         (name = "Care contexts", description = "Visits with their records, and where each stands with ABDM."),
         (name = "Consents and transfers", description = "What patients allowed to be shared, and what was shared."),
         (name = "Documents", description = "FHIR documents from clinical JSON, without storing anything."),
+        (name = "Scan and share", description = "The queues at counters whose QR codes patients scan."),
         (name = "Terminology", description = "Codes: searched, and a facility's own ones with what they stand for."),
         (name = "Exchanges and events", description = "Everything said to and by ABDM, and what came of it."),
     )
@@ -91,6 +97,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(consents::get))
         .routes(routes!(transfers::list))
         .routes(routes!(transfers::get))
+        .routes(routes!(shares::list))
+        .routes(routes!(qr::get))
+        .routes(routes!(sms::ask))
         .routes(routes!(exchanges::list))
         .routes(routes!(exchanges::get))
         .routes(routes!(exchanges::replay))

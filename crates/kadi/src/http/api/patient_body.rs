@@ -32,7 +32,7 @@ pub struct IdentifierView {
 }
 
 /// A patient to be stored.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PatientBody {
     /// Full name. Required.
@@ -128,6 +128,11 @@ impl From<Patient> for PatientView {
 }
 
 impl PatientBody {
+    /// Whether ABHA address and ABHA number are taken away by `null`.
+    pub fn removes_abha(&self) -> (bool, bool) {
+        (matches!(self.abha_address, Patch::Remove), matches!(self.abha_number, Patch::Remove))
+    }
+
     /// The patient that is to be stored where `before` was. What the HMIS has put in is no longer provisional.
     pub fn read(
         self,

@@ -1,7 +1,6 @@
 //! The timeline: everything said to and by ABDM, newest first, as it happens.
 
 use askama::Template;
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -208,5 +207,5 @@ fn digest_of(exchanges: &[Exchange]) -> String {
         let code = exchange.error.as_ref().map_or("", |error| error.code.as_str());
         text.push_str(&format_args!("{} {} {code}\n", exchange.id, exchange.state).to_string());
     }
-    hex::encode(digest(&SHA256, text.as_bytes()).as_ref().iter().take(8).copied().collect::<Vec<_>>())
+    words::digest(&text)
 }

@@ -6,6 +6,7 @@ mod description;
 mod facilities;
 mod imports;
 mod patients;
+mod queue;
 mod sharing;
 mod terminology;
 pub mod visits;
