@@ -5,12 +5,14 @@
 //! arguments, so every decision can be tested as a table.
 
 pub mod backoff;
+pub mod bridge;
 pub mod care_context;
 pub mod consent;
 pub mod event;
 pub mod exchange;
 pub mod facility;
 pub mod link;
+pub mod pace;
 pub mod paging;
 pub mod patient;
 pub mod problem;

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod backfill;
+mod bridge_watch;
 mod care_context;
 mod consent;
 mod database;
@@ -16,6 +18,7 @@ mod lease;
 mod master_key;
 mod migrate;
 mod open;
+mod pace;
 mod patient;
 mod record;
 mod seal;
@@ -26,6 +29,8 @@ mod token_desk;
 mod transfer;
 mod wake;
 
+pub use backfill::{BackfillProgress, ListedPage, Unlinked, Wanted};
+pub use bridge_watch::BridgeWatch;
 pub use care_context::CareContextFilter;
 pub use consent::StoredConsent;
 pub use database::Tx;
@@ -38,6 +43,7 @@ pub use lease::{Call, Lease, Made, Received, Sending};
 pub use master_key::master_key;
 pub(crate) use open::Inner;
 pub use open::{Options, Store};
+pub use pace::OpenCalls;
 pub use patient::PatientFilter;
 pub use record::{NewRecord, Record};
 pub use seal::{Key, fill, random_key};

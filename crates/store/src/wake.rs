@@ -8,14 +8,28 @@ use tokio::sync::Notify;
 pub enum Queue {
     /// A callback to work on.
     Inbox,
-    /// A call to make.
+    /// A reply or a transfer to send.
     Outbox,
+    /// A call of the facility's own to make.
+    Calls,
     /// An event for the HMIS.
     Events,
+    /// An old visit to link, or room for one.
+    Backfill,
 }
 
 impl Queue {
-    pub(crate) const ALL: [Self; 3] = [Self::Inbox, Self::Outbox, Self::Events];
+    pub(crate) const ALL: [Self; 5] = [Self::Inbox, Self::Outbox, Self::Calls, Self::Events, Self::Backfill];
+
+    fn bit(self) -> u8 {
+        match self {
+            Self::Inbox => 1,
+            Self::Outbox => 2,
+            Self::Calls => 4,
+            Self::Events => 8,
+            Self::Backfill => 16,
+        }
+    }
 
     /// The name that instances tell each other.
     #[must_use]
@@ -23,34 +37,24 @@ impl Queue {
         match self {
             Self::Inbox => "inbox",
             Self::Outbox => "outbox",
+            Self::Calls => "calls",
             Self::Events => "events",
+            Self::Backfill => "backfill",
         }
     }
 }
 
-/// Which queues a transaction has put work in.
+/// Which queues a transaction has put work in: a bit each.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Wakes {
-    inbox: bool,
-    outbox: bool,
-    events: bool,
-}
+pub(crate) struct Wakes(u8);
 
 impl Wakes {
     pub(crate) fn add(&mut self, queue: Queue) {
-        match queue {
-            Queue::Inbox => self.inbox = true,
-            Queue::Outbox => self.outbox = true,
-            Queue::Events => self.events = true,
-        }
+        self.0 |= queue.bit();
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Queue> {
-        Queue::ALL.into_iter().filter(move |queue| match queue {
-            Queue::Inbox => self.inbox,
-            Queue::Outbox => self.outbox,
-            Queue::Events => self.events,
-        })
+        Queue::ALL.into_iter().filter(move |queue| self.0 & queue.bit() != 0)
     }
 }
 
@@ -59,7 +63,9 @@ impl Wakes {
 pub(crate) struct Signals {
     inbox: Notify,
     outbox: Notify,
+    calls: Notify,
     events: Notify,
+    backfill: Notify,
 }
 
 impl Signals {
@@ -67,7 +73,9 @@ impl Signals {
         match queue {
             Queue::Inbox => &self.inbox,
             Queue::Outbox => &self.outbox,
+            Queue::Calls => &self.calls,
             Queue::Events => &self.events,
+            Queue::Backfill => &self.backfill,
         }
     }
 
@@ -77,10 +85,10 @@ impl Signals {
         }
     }
 
-    /// Inbox and outbox have one dispatcher each, which keeps a missed bell; events have many listeners.
+    /// All but events have one dispatcher each, which keeps a missed bell; events have many listeners.
     pub(crate) fn wake(&self, queue: Queue) {
         match queue {
-            Queue::Inbox | Queue::Outbox => self.of(queue).notify_one(),
+            Queue::Inbox | Queue::Outbox | Queue::Calls | Queue::Backfill => self.of(queue).notify_one(),
             Queue::Events => self.of(queue).notify_waiters(),
         }
     }

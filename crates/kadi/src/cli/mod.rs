@@ -1,10 +1,12 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error.
 
 mod bench;
+mod bridge;
 mod config;
 mod demo;
 mod fidelius;
 mod key;
+mod link;
 mod openapi;
 mod output;
 mod sandbox;
@@ -61,6 +63,8 @@ enum Command {
     Serve(serve::ServeArgs),
     Sandbox(sandbox::SandboxArgs),
     Key(key::KeyArgs),
+    Bridge(bridge::BridgeArgs),
+    Link(link::LinkArgs),
     Config(config::ConfigArgs),
     Fidelius(fidelius::FideliusArgs),
     Openapi(openapi::OpenapiArgs),
@@ -77,6 +81,8 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&cli.common, &args),
         Command::Sandbox(args) => sandbox::run(&cli.common, args),
         Command::Key(args) => key::run(&cli.common, args),
+        Command::Bridge(args) => bridge::run(&cli.common, args),
+        Command::Link(args) => link::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, &args),
         Command::Fidelius(args) => fidelius::run(args),
         Command::Openapi(openapi::OpenapiArgs) => openapi::run(),

@@ -9,6 +9,7 @@
 //! - [`on_sent`]: a call of ours was sent, or could not be.
 //! - [`on_overdue`]: an exchange should have been answered by now.
 
+pub mod bridge;
 pub mod consent;
 pub mod context_notify;
 pub mod link;
@@ -209,7 +210,7 @@ pub(crate) async fn begin(
         body,
         due_at: now,
     };
-    tx.enqueue(&call).await?;
+    tx.enqueue_own(&call).await?;
     Ok(id)
 }
 

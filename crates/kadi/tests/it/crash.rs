@@ -35,18 +35,18 @@ const MOST_STEPS: usize = 300;
 /// Exchanges under way at once.
 const AT_ONCE: usize = 4;
 
-struct Mortal {
-    sandbox: Handle,
+pub struct Mortal {
+    pub sandbox: Handle,
     clock: ManualClock,
     database: TestDatabase,
     config: Config,
-    switch: Arc<KillSwitch>,
-    bridge: Option<(Running, Runtime)>,
+    pub switch: Arc<KillSwitch>,
+    pub bridge: Option<(Running, Runtime)>,
     _folder: TempDir,
 }
 
 impl Mortal {
-    async fn new(database: TestDatabase, switch: KillSwitch) -> Self {
+    pub async fn new(database: TestDatabase, switch: KillSwitch) -> Self {
         let clock = ManualClock::at("2026-01-20T06:00:00Z".parse().unwrap());
         let timing = Timing { refused_repeat: STEP, refused_repeats: 200, ..Timing::default() };
         let settings = SandboxConfig { timing, ..SandboxConfig::default() };
@@ -98,7 +98,11 @@ impl Mortal {
     }
 
     /// Does `step` on the bridge; if it dies of it or before, once more on the next one. Every step may run twice.
-    async fn does<T: Send + 'static, F>(&mut self, lives: &mut usize, step: impl Fn(Arc<Bridge>) -> F) -> T
+    pub async fn does<T: Send + 'static, F>(
+        &mut self,
+        lives: &mut usize,
+        step: impl Fn(Arc<Bridge>) -> F,
+    ) -> T
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -117,7 +121,7 @@ impl Mortal {
     }
 
     /// Waits until `step` finds something, moving the clock on.
-    async fn until<T: Send + 'static, F>(
+    pub async fn until<T: Send + 'static, F>(
         &mut self,
         lives: &mut usize,
         what: &str,

@@ -5,6 +5,14 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod backfill;
+#[cfg(test)]
+mod backfill_kill;
+#[cfg(test)]
+mod bridge_setup;
+#[cfg(test)]
+mod bridge_watch;
+#[cfg(test)]
 mod callback_shapes;
 #[cfg(test)]
 mod callbacks;
@@ -34,6 +42,8 @@ mod link_tokens;
 mod linking;
 #[cfg(test)]
 mod logs;
+#[cfg(test)]
+mod pace;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]

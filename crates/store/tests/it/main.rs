@@ -1,6 +1,8 @@
 //! The store against its promises, on both databases. `./scripts/test -p store` runs them.
 
 #[cfg(test)]
+mod backfill;
+#[cfg(test)]
 mod care_contexts;
 #[cfg(test)]
 mod consents;
@@ -24,6 +26,8 @@ mod local_codes;
 mod opening;
 #[cfg(test)]
 mod outbox;
+#[cfg(test)]
+mod pace;
 #[cfg(test)]
 mod patients;
 #[cfg(test)]

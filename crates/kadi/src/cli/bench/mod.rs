@@ -1,6 +1,7 @@
 //! `kadi bench`: the measurements that are too long or too noisy for tests. Figures go to standard output as one line
 //! of JSON, a readable report to standard error.
 
+mod backfill;
 mod chaos;
 mod serving;
 mod start;
@@ -29,6 +30,7 @@ enum Bench {
     Chaos(chaos::ChaosArgs),
     Start(start::StartArgs),
     Terminology(terminology::TerminologyArgs),
+    Backfill(backfill::BackfillArgs),
 }
 
 /// Runs the command.
@@ -38,5 +40,6 @@ pub fn run(common: &Common, args: BenchArgs) -> anyhow::Result<ExitCode> {
         Bench::Chaos(args) => chaos::run(&args),
         Bench::Start(args) => start::run(&args),
         Bench::Terminology(args) => terminology::run(&args),
+        Bench::Backfill(args) => backfill::run(&args),
     }
 }
