@@ -33,6 +33,8 @@ mod fidelius;
 #[cfg(test)]
 mod hl7;
 #[cfg(test)]
+mod hospital_linking_cases;
+#[cfg(test)]
 mod link_delivery;
 #[cfg(test)]
 mod link_faults;
