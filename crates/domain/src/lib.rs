@@ -5,6 +5,7 @@
 //! arguments, so every decision can be tested as a table.
 
 pub mod backoff;
+pub mod bridge;
 pub mod care_context;
 pub mod consent;
 pub mod discovery;
@@ -14,6 +15,7 @@ pub mod facility;
 pub mod link;
 pub mod name;
 pub mod otp;
+pub mod pace;
 pub mod paging;
 pub mod patient;
 pub mod problem;

@@ -11,7 +11,8 @@ use abdm::clock::SharedClock;
 use abdm::push::{Pusher, PusherConfig};
 use anyhow::Context as _;
 use domain::backoff::Backoff;
-use domain::token_desk::Limits;
+use domain::pace::Limits;
+use domain::token_desk;
 use reqwest::Url;
 use secrecy::ExposeSecret as _;
 use store::terminology::Index;
@@ -22,9 +23,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::flows::Rules;
+use crate::flows::bridge::Watch;
 use crate::flows::sms::SmsRules;
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
+use crate::workers::Ear;
 use crate::{http, terminology, workers};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -45,6 +48,12 @@ pub struct Bridge {
     pub intake: Intake,
     /// What the flows decide by.
     pub rules: Rules,
+    /// How fast a facility calls ABDM.
+    pub pace: Limits,
+    /// What ABDM lets be known of how fast it may be called.
+    pub ear: Ear,
+    /// Which address ABDM should send callbacks to, and how often to look whether it does.
+    pub watch: Watch,
     /// Tells the time.
     pub clock: SharedClock,
     /// Pages under way at once in a transfer.
@@ -123,6 +132,12 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
         webhooks: workers::webhook_client()?,
         verifier: Verifier::new(verifier_config(config), keys, clock.clone()),
         rules: rules(config),
+        pace: Limits {
+            rate: config.gateway.rate,
+            backoff: Backoff { first: config.retry.first, max: config.retry.max },
+        },
+        ear: Ear::default(),
+        watch: watch(config, &gateway),
         pages_at_once: config.transfer.parallel,
         callback_limit: config.server.callback_limit,
         api_limit: config.server.api_limit,
@@ -190,7 +205,8 @@ async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     listener.with_context(|| format!("{key} = {address} cannot be listened on; is another kadi running?"))
 }
 
-fn gateway(config: &Config, clock: &SharedClock) -> anyhow::Result<Gateway> {
+/// The client of the gateway that the configuration names.
+pub fn gateway(config: &Config, clock: &SharedClock) -> anyhow::Result<Gateway> {
     let (client_id, client_secret) = config.gateway.credentials()?;
     let registry_url = config.gateway.registry_url.as_deref().map(Url::parse).transpose();
     let gateway = GatewayConfig {
@@ -205,6 +221,15 @@ fn gateway(config: &Config, clock: &SharedClock) -> anyhow::Result<Gateway> {
     Ok(Gateway::new(gateway, clock.clone())?)
 }
 
+/// Which address is watched.
+pub fn watch(config: &Config, gateway: &Gateway) -> Watch {
+    Watch {
+        client_id: gateway.config().client_id.clone(),
+        public_url: config.server.public_url.clone(),
+        every: config.gateway.bridge_watch,
+    }
+}
+
 fn verifier_config(config: &Config) -> VerifierConfig {
     VerifierConfig {
         claims: config.gateway.callback_claims.clone(),
@@ -216,7 +241,7 @@ fn verifier_config(config: &Config) -> VerifierConfig {
 pub(crate) fn rules(config: &Config) -> Rules {
     let per_page = usize::try_from(config.transfer.entries_per_page).ok().and_then(NonZeroUsize::new);
     Rules {
-        tokens: Limits {
+        tokens: token_desk::Limits {
             per_day: config.gateway.token_requests_per_day,
             window: config.gateway.token_window,
         },

@@ -3,6 +3,7 @@
 //!
 //! [`config`] is what an operator sets, [`cli`] the commands, [`http`] what other systems reach.
 
+pub mod backfill;
 pub mod bridge;
 pub mod cli;
 pub mod config;

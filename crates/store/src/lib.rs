@@ -2,6 +2,8 @@
 
 mod audit;
 mod backlog;
+mod backfill;
+mod bridge_watch;
 mod care_context;
 mod consent;
 mod database;
@@ -19,6 +21,7 @@ mod lease;
 mod master_key;
 mod migrate;
 mod open;
+mod pace;
 mod patient;
 mod record;
 mod seal;
@@ -34,6 +37,8 @@ mod webhook;
 
 pub use audit::{AuditFault, AuditHead, AuditLine};
 pub use backlog::Backlog;
+pub use backfill::{BackfillProgress, ListedPage, Unlinked, Wanted};
+pub use bridge_watch::BridgeWatch;
 pub use care_context::CareContextFilter;
 pub use consent::StoredConsent;
 pub use database::Tx;
@@ -46,6 +51,7 @@ pub use lease::{Call, Lease, Made, Received, Sending};
 pub use master_key::master_key;
 pub(crate) use open::Inner;
 pub use open::{Options, Store};
+pub use pace::OpenCalls;
 pub use patient::PatientFilter;
 pub use record::{NewRecord, Record};
 pub use seal::{Key, fill, random_key};

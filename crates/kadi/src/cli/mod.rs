@@ -3,11 +3,13 @@
 mod audit;
 mod bench;
 mod bundle;
+mod bridge;
 mod config;
 mod demo;
 mod facility;
 mod fidelius;
 mod key;
+mod link;
 mod openapi;
 mod output;
 mod replay;
@@ -69,6 +71,8 @@ enum Command {
     Audit(audit::AuditArgs),
     Replay(replay::ReplayArgs),
     Facility(facility::FacilityArgs),
+    Bridge(bridge::BridgeArgs),
+    Link(link::LinkArgs),
     Config(config::ConfigArgs),
     Fidelius(fidelius::FideliusArgs),
     Openapi(openapi::OpenapiArgs),
@@ -89,6 +93,8 @@ pub fn main() -> ExitCode {
         Command::Key(args) => key::run(&cli.common, args),
         Command::Replay(args) => replay::run(&cli.common, &args),
         Command::Facility(args) => facility::run(&cli.common, args),
+        Command::Bridge(args) => bridge::run(&cli.common, args),
+        Command::Link(args) => link::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, &args),
         Command::Fidelius(args) => fidelius::run(args),
         Command::Openapi(openapi::OpenapiArgs) => openapi::run(),

@@ -109,6 +109,8 @@ pub struct Gateway {
     /// At least `token_window`.
     #[serde(deserialize_with = "units::duration")]
     pub callback_overdue: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    pub bridge_watch: Duration,
 }
 
 impl Gateway {

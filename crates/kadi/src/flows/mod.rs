@@ -10,6 +10,7 @@
 //! - [`on_overdue`]: an exchange should have been answered by now.
 
 pub mod adoption;
+pub mod bridge;
 pub mod consent;
 pub mod context_notify;
 pub mod link;
@@ -223,7 +224,7 @@ pub(crate) async fn begin(
         body,
         due_at: now,
     };
-    tx.enqueue(&call).await?;
+    tx.enqueue_own(&call).await?;
     Ok(id)
 }
 

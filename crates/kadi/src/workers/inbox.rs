@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use abdm::path::Callback;
 use store::{Queue, Received};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,9 @@ use crate::metrics;
 
 /// How often a callback is tried that fails for no known reason, before it becomes a dead letter.
 const TRIES: u32 = 10;
+
+/// Callbacks that end a call of ours, and so make room for the next old visit.
+const RESULTS: [&str; 2] = [Callback::OnGenerateToken.path(), Callback::OnCareContext.path()];
 
 pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: CancellationToken) {
     let permits = Arc::new(Semaphore::new(INBOX_AT_ONCE));
@@ -30,10 +34,14 @@ pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: Cancellat
         for received in leased {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             let bridge = Arc::clone(&bridge);
+            let is_result = RESULTS.contains(&received.kind.as_str());
             tasks.spawn(async move {
                 work(&bridge, received).await;
                 drop(permit);
                 bridge.store.wake(Queue::Inbox);
+                if is_result {
+                    bridge.store.wake(Queue::Backfill);
+                }
             });
         }
         if idle || permits.available_permits() == 0 {

@@ -1,4 +1,5 @@
-//! Sends what is on disk: prepare, send, classify, record.
+//! Sends what is on disk: prepare, send, classify, record. This dispatcher takes replies and transfers, which somebody
+//! waits for; what a facility begins itself has its own, [`super::own_calls`], which sends by the same steps.
 
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: Cancellat
 }
 
 /// Works on one row and keeps its lease meanwhile; stops at once if the lease is lost.
-async fn work(bridge: &Bridge, sending: Sending, stop: &CancellationToken) {
+pub(super) async fn work(bridge: &Bridge, sending: Sending, stop: &CancellationToken) {
     let work = async {
         if sending.kind == TRANSFER {
             pages::serve(bridge, &sending, stop).await
@@ -87,6 +88,7 @@ async fn keep_lease(bridge: &Bridge, sending: &Sending) -> StoreError {
 async fn call(bridge: &Bridge, sending: &Sending) -> flows::Result<()> {
     let started = bridge.clock.elapsed();
     let outcome = send(bridge, sending).await?;
+    bridge.ear.hear(sending, &outcome);
     let took = bridge.clock.elapsed().saturating_sub(started);
     metrics::call(&sending.kind, outcome.as_ref().copied(), took);
     let duration_ms = took.as_millis();

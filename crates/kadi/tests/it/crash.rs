@@ -35,14 +35,13 @@ const MOST_STEPS: usize = 300;
 /// Exchanges under way at once.
 const AT_ONCE: usize = 4;
 
-/// A bridge that may die, and its ABDM.
 pub struct Mortal {
     pub sandbox: Handle,
     clock: ManualClock,
     database: TestDatabase,
     config: Config,
     pub switch: Arc<KillSwitch>,
-    bridge: Option<(Running, Runtime)>,
+    pub bridge: Option<(Running, Runtime)>,
     _folder: TempDir,
 }
 

@@ -5,6 +5,14 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod backfill;
+#[cfg(test)]
+mod backfill_kill;
+#[cfg(test)]
+mod bridge_setup;
+#[cfg(test)]
+mod bridge_watch;
+#[cfg(test)]
 mod bundle;
 #[cfg(test)]
 mod callback_shapes;
@@ -27,6 +35,8 @@ mod fidelius;
 #[cfg(test)]
 mod hl7;
 #[cfg(test)]
+mod hospital_linking_cases;
+#[cfg(test)]
 mod link_delivery;
 #[cfg(test)]
 mod link_faults;
@@ -38,6 +48,8 @@ mod linking;
 mod logs;
 #[cfg(test)]
 mod operations;
+#[cfg(test)]
+mod pace;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod backfill;
+#[cfg(test)]
 mod care_contexts;
 #[cfg(test)]
 mod consents;
@@ -28,6 +30,8 @@ mod local_codes;
 mod opening;
 #[cfg(test)]
 mod outbox;
+#[cfg(test)]
+mod pace;
 #[cfg(test)]
 mod patients;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `kadi bench`: the measurements that are too long or too noisy for tests. Figures go to standard output as one line
 //! of JSON, a readable report to standard error.
 
+mod backfill;
 mod chaos;
 mod discovery;
 mod names;
@@ -33,6 +34,7 @@ enum Bench {
     Names(names::NamesArgs),
     Start(start::StartArgs),
     Terminology(terminology::TerminologyArgs),
+    Backfill(backfill::BackfillArgs),
 }
 
 /// Runs the command.
@@ -44,5 +46,6 @@ pub fn run(common: &Common, args: BenchArgs) -> anyhow::Result<ExitCode> {
         Bench::Names(args) => names::run(&args),
         Bench::Start(args) => start::run(&args),
         Bench::Terminology(args) => terminology::run(&args),
+        Bench::Backfill(args) => backfill::run(&args),
     }
 }
