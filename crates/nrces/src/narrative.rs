@@ -44,7 +44,7 @@ impl<'a> Row<'a> {
 
     /// The narrative of the thing itself.
     pub fn div(&self) -> String {
-        let mut out = String::with_capacity(160);
+        let mut out = String::with_capacity(256);
         out.push_str(OPEN);
         self.block(&mut out);
         out.push_str(CLOSE);
@@ -169,8 +169,7 @@ pub(crate) fn text<'a>(div: String) -> Map<'a> {
 /// Appends text as XHTML; characters that XML does not know are left out.
 pub(crate) fn escape(text: &str, out: &mut String) {
     let mut rest = text;
-    while let Some(at) = rest.find(is_special) {
-        let (plain, tail) = rest.split_at(at);
+    while let Some((plain, tail)) = first_special(rest).and_then(|at| rest.split_at_checked(at)) {
         out.push_str(plain);
         let mut chars = tail.chars();
         match chars.next() {
@@ -180,11 +179,20 @@ pub(crate) fn escape(text: &str, out: &mut String) {
             Some('"') => out.push_str("&quot;"),
             Some('\'') => out.push_str("&#39;"),
             Some('\n') => out.push_str("<br/>"),
+            Some(other) if !is_special(other) => out.push(other),
             _ => {}
         }
         rest = chars.as_str();
     }
     out.push_str(rest);
+}
+
+/// Where a character stands that may have to be replaced. What begins with this byte is rare: private use characters,
+/// forms of Arabic, and the two that XML does not know.
+fn first_special(text: &str) -> Option<usize> {
+    const RARE: u8 = 0xEF;
+    text.bytes()
+        .position(|b| (b < b' ' && b != b'\t') || matches!(b, b'&' | b'<' | b'>' | b'"' | b'\'' | RARE))
 }
 
 fn is_special(c: char) -> bool {

@@ -26,20 +26,28 @@ impl<'p> Place<'p> {
     pub const fn index(&'p self, index: usize) -> Place<'p> {
         Place { parent: Some(self), step: Step::Index(index) }
     }
-}
 
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The pointer as text. Every resource keeps one, so it is put together by hand.
+    pub fn pointer(&self) -> String {
+        let mut out = String::with_capacity(48);
+        self.append(&mut out);
+        out
+    }
+
+    fn append(&self, out: &mut String) {
         if let Some(parent) = self.parent {
-            parent.fmt(f)?;
+            parent.append(out);
         }
         match self.step {
-            Step::Root => Ok(()),
+            Step::Root => {}
             Step::Key(key) => {
-                f.write_str("/")?;
-                Escaped(key).fmt(f)
+                out.push('/');
+                escape(key, |part| out.push_str(part));
             }
-            Step::Index(index) => write!(f, "/{index}"),
+            Step::Index(index) => {
+                out.push('/');
+                out.push_str(&index.to_string());
+            }
         }
     }
 }
@@ -49,12 +57,19 @@ pub(crate) struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some((plain, tail)) = rest.find(['~', '/']).and_then(|at| rest.split_at_checked(at)) {
-            f.write_str(plain)?;
-            f.write_str(if tail.starts_with('~') { "~0" } else { "~1" })?;
-            rest = tail.get(1..).unwrap_or_default();
-        }
-        f.write_str(rest)
+        let mut result = Ok(());
+        escape(self.0, |part| result = result.and_then(|()| f.write_str(part)));
+        result
     }
+}
+
+/// The parts of a key, `~` and `/` replaced.
+fn escape(key: &str, mut write: impl FnMut(&str)) {
+    let mut rest = key;
+    while let Some((plain, tail)) = rest.find(['~', '/']).and_then(|at| rest.split_at_checked(at)) {
+        write(plain);
+        write(if tail.starts_with('~') { "~0" } else { "~1" });
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    write(rest);
 }

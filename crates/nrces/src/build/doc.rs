@@ -89,6 +89,8 @@ pub(crate) struct Doc<'a> {
     pub issues: Vec<Issue>,
     pub local_codes: Vec<LocalCode>,
     pub signature: Option<Map<'a>>,
+    /// URLs of the profiles used so far.
+    profiles: Vec<(&'static str, Arc<str>)>,
     ids: Uuid,
     made: u32,
 }
@@ -112,6 +114,7 @@ impl<'a> Doc<'a> {
             issues: Vec::new(),
             local_codes: Vec::new(),
             signature: None,
+            profiles: Vec::with_capacity(16),
             ids,
             made: 0,
         }
@@ -131,7 +134,16 @@ impl<'a> Doc<'a> {
     pub fn open(&mut self, kind: &'static str, profile: &'static str) -> Draft<'a> {
         self.made += 1;
         let id = new_v5(self.ids, format!("{kind}/{}", self.made).as_bytes());
-        Draft::new(kind, profile, id)
+        Draft::new(kind, self.profile(profile), id)
+    }
+
+    fn profile(&mut self, name: &'static str) -> Arc<str> {
+        if let Some((_, url)) = self.profiles.iter().find(|(known, _)| *known == name) {
+            return Arc::clone(url);
+        }
+        let url: Arc<str> = Arc::from(format!("{}{name}", systems::PROFILE));
+        self.profiles.push((name, Arc::clone(&url)));
+        url
     }
 
     /// Adds a resource with its narrative; it may be pointed at from now on.
@@ -145,16 +157,16 @@ impl<'a> Doc<'a> {
         let Draft { kind, urn, mut head, body } = draft;
         head.append(body);
         let reference = Ref { urn: Arc::clone(&urn), kind, display: None };
-        self.entries.push(Entry { urn, kind, node: head, origin: place.to_string() });
+        self.entries.push(Entry { urn, kind, node: head, origin: place.pointer() });
         reference
     }
 
     pub fn error(&mut self, place: &Place<'_>, rule: &'static str, message: impl Into<String>) {
-        self.issues.push(Issue::error(place.to_string(), rule, message));
+        self.issues.push(Issue::error(place.pointer(), rule, message));
     }
 
     pub fn warn(&mut self, place: &Place<'_>, rule: &'static str, message: impl Into<String>) {
-        self.issues.push(Issue::warning(place.to_string(), rule, message));
+        self.issues.push(Issue::warning(place.pointer(), rule, message));
     }
 
     /// The document as a Bundle; its Composition is the first entry.
@@ -208,13 +220,11 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn new(kind: &'static str, profile: &'static str, id: Uuid) -> Self {
+    fn new(kind: &'static str, profile: Arc<str>, id: Uuid) -> Self {
         let mut head = Map::with_capacity(16);
         head.put("resourceType", kind);
         head.put("id", text(id));
-        let meta =
-            Map::with_capacity(1).with("profile", vec![Node::from(format!("{}{profile}", systems::PROFILE))]);
-        head.put("meta", meta);
+        head.put("meta", Map::with_capacity(1).with("profile", vec![Node::from(profile)]));
         Self { kind, urn: urn(id), head, body: Map::with_capacity(12) }
     }
 

@@ -112,7 +112,7 @@ impl<'a> Doc<'a> {
                 system: system.map(str::to_owned),
                 code: code.value.to_owned(),
                 label: code.display.or_else(|| concept.text.get()).map(str::to_owned),
-                path: place.to_string(),
+                path: place.pointer(),
             });
             return None;
         };

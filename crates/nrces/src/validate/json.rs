@@ -183,11 +183,7 @@ impl<'a> List<'a> {
     }
 
     pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = Json<'a>> + Clone {
-        let (parsed, built): (&[Value], &[Node<'a>]) = match self {
-            Self::Parsed(items) => (items, &[]),
-            Self::Built(items) => (&[], items),
-        };
-        Either(parsed.iter(), built.iter())
+        (0..self.len()).map(move |at| self.get(at).unwrap_or(Json::Null))
     }
 }
 
@@ -209,13 +205,11 @@ impl<'a> Map<'a> {
         }
     }
 
-    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, Json<'a>)> {
-        let (parsed, built): (_, &[(&str, Node<'a>)]) = match self {
-            Self::Parsed(map) => (Some(map), &[]),
-            Self::Built(map) => (None, map.members()),
-        };
-        let parsed = parsed.into_iter().flatten().map(|(key, value)| (key.as_str(), value.into()));
-        parsed.chain(built.iter().map(|(key, node)| (*key, node.into())))
+    pub(crate) fn iter(self) -> Members<'a> {
+        match self {
+            Self::Parsed(map) => Members::Parsed(map.iter()),
+            Self::Built(map) => Members::Built(map.members().iter()),
+        }
     }
 
     pub(crate) fn keys(self) -> impl Iterator<Item = &'a str> {
@@ -223,21 +217,19 @@ impl<'a> Map<'a> {
     }
 }
 
-/// The items of one of the two; the other has none.
-#[derive(Clone)]
-struct Either<'a>(std::slice::Iter<'a, Value>, std::slice::Iter<'a, Node<'a>>);
-
-impl<'a> Iterator for Either<'a> {
-    type Item = Json<'a>;
-
-    fn next(&mut self) -> Option<Json<'a>> {
-        self.0.next().map(Json::from).or_else(|| self.1.next().map(Json::from))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.0.len() + self.1.len();
-        (left, Some(left))
-    }
+/// The members of an object, in order.
+pub(crate) enum Members<'a> {
+    Parsed(serde_json::map::Iter<'a>),
+    Built(std::slice::Iter<'a, (&'static str, Node<'a>)>),
 }
 
-impl ExactSizeIterator for Either<'_> {}
+impl<'a> Iterator for Members<'a> {
+    type Item = (&'a str, Json<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Parsed(members) => members.next().map(|(key, value)| (key.as_str(), value.into())),
+            Self::Built(members) => members.next().map(|(key, node)| (*key, node.into())),
+        }
+    }
+}

@@ -11,131 +11,132 @@ pub(crate) enum Fault {
     Blank,
 }
 
-/// Elements of HTML 4.0 chapters 7 to 11 and 15, without forms, as FHIR allows.
+/// Elements of HTML 4.0 chapters 7 to 11 and 15, without forms, as FHIR allows. As bytes they are told apart letter by
+/// letter, as texts they would be compared one after the other.
 fn is_element(name: &str) -> bool {
     matches!(
-        name,
-        "a" | "abbr"
-            | "acronym"
-            | "address"
-            | "b"
-            | "bdo"
-            | "big"
-            | "blockquote"
-            | "br"
-            | "caption"
-            | "cite"
-            | "code"
-            | "col"
-            | "colgroup"
-            | "dd"
-            | "del"
-            | "dfn"
-            | "div"
-            | "dl"
-            | "dt"
-            | "em"
-            | "h1"
-            | "h2"
-            | "h3"
-            | "h4"
-            | "h5"
-            | "h6"
-            | "hr"
-            | "i"
-            | "img"
-            | "ins"
-            | "kbd"
-            | "li"
-            | "map"
-            | "area"
-            | "ol"
-            | "p"
-            | "pre"
-            | "q"
-            | "samp"
-            | "small"
-            | "span"
-            | "strong"
-            | "sub"
-            | "sup"
-            | "table"
-            | "tbody"
-            | "td"
-            | "tfoot"
-            | "th"
-            | "thead"
-            | "tr"
-            | "tt"
-            | "ul"
-            | "var"
-            | "u"
-            | "s"
-            | "strike"
-            | "center"
-            | "font"
+        name.as_bytes(),
+        b"a" | b"abbr"
+            | b"acronym"
+            | b"address"
+            | b"b"
+            | b"bdo"
+            | b"big"
+            | b"blockquote"
+            | b"br"
+            | b"caption"
+            | b"cite"
+            | b"code"
+            | b"col"
+            | b"colgroup"
+            | b"dd"
+            | b"del"
+            | b"dfn"
+            | b"div"
+            | b"dl"
+            | b"dt"
+            | b"em"
+            | b"h1"
+            | b"h2"
+            | b"h3"
+            | b"h4"
+            | b"h5"
+            | b"h6"
+            | b"hr"
+            | b"i"
+            | b"img"
+            | b"ins"
+            | b"kbd"
+            | b"li"
+            | b"map"
+            | b"area"
+            | b"ol"
+            | b"p"
+            | b"pre"
+            | b"q"
+            | b"samp"
+            | b"small"
+            | b"span"
+            | b"strong"
+            | b"sub"
+            | b"sup"
+            | b"table"
+            | b"tbody"
+            | b"td"
+            | b"tfoot"
+            | b"th"
+            | b"thead"
+            | b"tr"
+            | b"tt"
+            | b"ul"
+            | b"var"
+            | b"u"
+            | b"s"
+            | b"strike"
+            | b"center"
+            | b"font"
     )
 }
 
 /// Attributes that FHIR allows, of any element.
 fn is_attribute(name: &str) -> bool {
     matches!(
-        name,
-        "title"
-            | "style"
-            | "class"
-            | "id"
-            | "lang"
-            | "xml:lang"
-            | "xml:space"
-            | "dir"
-            | "accesskey"
-            | "tabindex"
-            | "span"
-            | "width"
-            | "height"
-            | "align"
-            | "valign"
-            | "char"
-            | "charoff"
-            | "abbr"
-            | "axis"
-            | "headers"
-            | "scope"
-            | "rowspan"
-            | "colspan"
-            | "href"
-            | "hreflang"
-            | "name"
-            | "rel"
-            | "rev"
-            | "charset"
-            | "type"
-            | "coords"
-            | "shape"
-            | "src"
-            | "alt"
-            | "longdesc"
-            | "usemap"
-            | "ismap"
-            | "cite"
-            | "datetime"
-            | "summary"
-            | "border"
-            | "frame"
-            | "rules"
-            | "cellspacing"
-            | "cellpadding"
-            | "nowrap"
-            | "bgcolor"
-            | "color"
-            | "size"
-            | "face"
-            | "compact"
-            | "start"
-            | "value"
-            | "clear"
-            | "noshade"
+        name.as_bytes(),
+        b"title"
+            | b"style"
+            | b"class"
+            | b"id"
+            | b"lang"
+            | b"xml:lang"
+            | b"xml:space"
+            | b"dir"
+            | b"accesskey"
+            | b"tabindex"
+            | b"span"
+            | b"width"
+            | b"height"
+            | b"align"
+            | b"valign"
+            | b"char"
+            | b"charoff"
+            | b"abbr"
+            | b"axis"
+            | b"headers"
+            | b"scope"
+            | b"rowspan"
+            | b"colspan"
+            | b"href"
+            | b"hreflang"
+            | b"name"
+            | b"rel"
+            | b"rev"
+            | b"charset"
+            | b"type"
+            | b"coords"
+            | b"shape"
+            | b"src"
+            | b"alt"
+            | b"longdesc"
+            | b"usemap"
+            | b"ismap"
+            | b"cite"
+            | b"datetime"
+            | b"summary"
+            | b"border"
+            | b"frame"
+            | b"rules"
+            | b"cellspacing"
+            | b"cellpadding"
+            | b"nowrap"
+            | b"bgcolor"
+            | b"color"
+            | b"size"
+            | b"face"
+            | b"compact"
+            | b"start"
+            | b"value"
+            | b"clear"
+            | b"noshade"
     )
 }
 
@@ -173,23 +174,34 @@ struct Scan<'a> {
 impl<'a> Scan<'a> {
     fn step(&mut self) -> Result<(), Fault> {
         let Some(tag) = self.rest.strip_prefix('<') else { return self.words() };
-        if let Some(comment) = tag.strip_prefix("!--") {
-            let (_, rest) = comment.split_once("-->").ok_or(Fault::Form("has a comment without an end"))?;
-            self.rest = rest;
-            return Ok(());
+        match tag.as_bytes().first() {
+            Some(b'/') => self.close(tag.get(1..).unwrap_or_default()),
+            Some(b'!' | b'?') => self.comment(tag),
+            _ => self.element(tag),
         }
-        if let Some(name) = tag.strip_prefix('/') {
-            let (name, rest) = name.split_once('>').ok_or(Fault::Form("has a tag without `>`"))?;
-            if self.open.pop() != Some(name.trim_end()) {
-                return Err(Fault::Form("closes an element that is not the innermost open one"));
-            }
-            self.rest = rest;
-            return Ok(());
-        }
-        if tag.starts_with(['!', '?']) {
+    }
+
+    fn comment(&mut self, tag: &'a str) -> Result<(), Fault> {
+        let Some(comment) = tag.strip_prefix("!--") else {
             return Err(Fault::Form("must not hold a document type, CDATA or processing instruction"));
+        };
+        let (_, rest) = comment.split_once("-->").ok_or(Fault::Form("has a comment without an end"))?;
+        self.rest = rest;
+        Ok(())
+    }
+
+    fn close(&mut self, tag: &'a str) -> Result<(), Fault> {
+        let innermost = self.open.pop();
+        if let Some(rest) = innermost.and_then(|name| tag.strip_prefix(name)?.strip_prefix('>')) {
+            self.rest = rest;
+            return Ok(());
         }
-        self.element(tag)
+        let (name, rest) = tag.split_once('>').ok_or(Fault::Form("has a tag without `>`"))?;
+        if innermost != Some(name.trim_end()) {
+            return Err(Fault::Form("closes an element that is not the innermost open one"));
+        }
+        self.rest = rest;
+        Ok(())
     }
 
     fn words(&mut self) -> Result<(), Fault> {
@@ -264,7 +276,8 @@ impl<'a> Scan<'a> {
 }
 
 fn split_name(text: &str) -> (&str, &str) {
-    let end = text.bytes().position(|b| !(b.is_ascii_alphanumeric() || b":-_.".contains(&b)));
+    let of_name = |b: u8| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'-' | b'_' | b'.');
+    let end = text.bytes().position(|b| !of_name(b));
     text.split_at(end.unwrap_or(text.len()))
 }
 
@@ -272,9 +285,11 @@ fn split_name(text: &str) -> (&str, &str) {
 fn attribute(text: &str) -> Option<(&str, &str, &str)> {
     let (name, rest) = split_name(text);
     let rest = rest.trim_start().strip_prefix('=')?.trim_start();
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let (value, after) = rest.get(1..)?.split_once(quote)?;
-    (!name.is_empty() && !value.contains('<')).then_some((name, value, after))
+    let quote = rest.bytes().next().filter(|b| matches!(b, b'"' | b'\''))?;
+    let rest = rest.get(1..)?;
+    let end = rest.bytes().position(|b| b == quote)?;
+    let (value, after) = (rest.get(..end)?, rest.get(end + 1..)?);
+    (!name.is_empty() && !value.bytes().any(|b| b == b'<')).then_some((name, value, after))
 }
 
 fn allowed(name: &str, value: &str) -> Result<(), Fault> {

@@ -366,3 +366,22 @@ fn flatten(value: Value) {
         }
     }
 }
+
+#[test]
+fn one_set_of_rules_serves_many_threads() {
+    let rules = Rules::builtin();
+    let bundle = document("op-consultation");
+    let mut spoilt = bundle.clone();
+    apply(&mut spoilt, remove("Composition/status"));
+    std::thread::scope(|scope| {
+        let (bundle, spoilt) = (&bundle, &spoilt);
+        let look = move || {
+            assert_eq!(validate_with(rules, bundle, Options::default()), []);
+            validate_with(rules, spoilt, Options::default())
+        };
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(look)).collect();
+        for told in all.into_iter().map(|one| one.join().unwrap()) {
+            assert_eq!(told, errors(spoilt));
+        }
+    });
+}
