@@ -197,7 +197,7 @@ fn identifiers_that_were_not_verified_choose_among_several() {
 fn the_same_name_is_better_than_one_that_is_alike() {
     let alike = Patient { name: "Asha".into(), ..patient("p2") };
     assert_eq!(found(&asked(), &[alike.clone(), patient("p1")]), one("p1", &[MatchedBy::Mobile]));
-    assert_eq!(found(&asked(), &[alike.clone()]), one("p2", &[MatchedBy::Mobile]));
+    assert_eq!(found(&asked(), std::slice::from_ref(&alike)), one("p2", &[MatchedBy::Mobile]));
     let also_alike = Patient { name: "Asha Devi".into(), ..patient("p3") };
     assert_eq!(found(&asked(), &[alike, also_alike]), Found::Several);
 }

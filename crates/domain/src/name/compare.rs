@@ -125,13 +125,14 @@ fn pair(short: &[&Word], long: &[&Word]) -> Option<f64> {
     mine.iter().map(|pair| pair.map_or(0.0, |(alike, _)| alike)).min_by(f64::total_cmp)
 }
 
-/// Which word is the person's own name: the first that is known as one, else the first that is no family name.
+/// Which word is the person's own name: the first that is no family name. An unknown word before a father's name is the own
+/// name more often than a family's.
 fn own_name(words: &[&Word]) -> Option<usize> {
     let names = || words.iter().enumerate().filter(|(_, word)| word.role != Role::Initial);
     let telling = || names().filter(|(_, word)| word.role != Role::Prefix);
     telling()
-        .find(|(_, word)| word.is_given())
-        .or_else(|| telling().find(|(_, word)| !word.is_surname()))
+        .find(|(_, word)| word.is_given() || !word.is_surname())
+        .or_else(|| telling().next())
         .or_else(|| names().next())
         .map(|(place, _)| place)
 }

@@ -50,7 +50,7 @@ pub fn fold(word: &str) -> String {
     folded.0.truncate(
         folded.0.strip_suffix('h').filter(|rest| rest.ends_with(is_vowel)).map_or(folded.0.len(), str::len),
     );
-    without_light_vowels(&folded.0).replace("mp", "np").replace("mb", "nb")
+    endings(without_light_vowels(&folded.0).replace("mp", "np").replace("mb", "nb"))
 }
 
 /// What the beginning of `rest` becomes, and how long that beginning is.
@@ -71,6 +71,16 @@ fn next(rest: &str, first: char, at_start: bool) -> (String, usize) {
         _ => first,
     };
     (becomes.to_string(), first.len_utf8())
+}
+
+/// `Muthuswamy` and `Muthusamy`, `Debasish` and `Devashish`.
+fn endings(word: String) -> String {
+    let word = word
+        .strip_prefix("deb")
+        .filter(|rest| rest.len() > 2)
+        .map(|rest| format!("dev{rest}"))
+        .unwrap_or(word);
+    word.strip_suffix("svami").filter(|rest| rest.len() > 2).map(|rest| format!("{rest}sami")).unwrap_or(word)
 }
 
 /// A word that never has a letter twice in a row; digits it may have.

@@ -53,7 +53,9 @@ fn the_table_is_large_and_hard_and_misses_little() {
     assert!(count(&|pair| !pair.same) >= 100, "different");
     assert!(count(&|pair| pair.missed) * 50 <= table.len(), "misses");
     let mut by_reason: BTreeMap<_, usize> = BTreeMap::new();
-    table.iter().for_each(|pair| *by_reason.entry(pair.why).or_default() += 1);
+    for pair in &table {
+        *by_reason.entry(pair.why).or_default() += 1;
+    }
     assert!(by_reason.len() >= 40, "{by_reason:?}");
 }
 
@@ -64,7 +66,7 @@ fn precision_and_recall_are_what_the_documentation_says() {
         table.filter(|pair| wanted(pair.same, alike(pair.a, pair.b))).count()
     };
     assert_eq!(count(|same, found| !same && found), 2, "wrongly");
-    assert_eq!(count(|same, found| same && !found), 4, "missed");
+    assert_eq!(count(|same, found| same && !found), 5, "missed");
 }
 
 #[test]

@@ -69,6 +69,25 @@ on_both_databases! {
         assert!(tx.patients_by_mobile(&here, mobile("9812345679")).await.unwrap().is_empty());
     }
 
+    async fn many_new_patients_are_stored_at_once_or_not_at_all(database: TestDatabase) {
+        let world = World::new(database).await;
+        let many: Vec<_> = (0..117).map(|n| Patient { name: format!("Asha {n}"), ..patient(&format!("p{n:03}")) }).collect();
+        let mut tx = world.store.begin().await.unwrap();
+        tx.insert_patients(&facility_id(), &many).await.unwrap();
+        tx.insert_patients(&other_facility(), &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = world.store.read().await.unwrap();
+        for one in [&many[0], &many[49], &many[50], &many[116]] {
+            assert!(tx.patient(&facility_id(), &one.reference).await.unwrap().as_ref() == Some(one));
+        }
+        drop(tx);
+        let mut tx = world.store.begin().await.unwrap();
+        let again = [patient("p200"), patient("p116")];
+        assert!(tx.insert_patients(&facility_id(), &again).await.unwrap_err().is_duplicate());
+        drop(tx);
+        assert_eq!(references(&world.store, &PatientFilter::default(), 200).await.len(), 117);
+    }
+
     async fn a_changed_mobile_is_no_longer_found(database: TestDatabase) {
         let world = World::new(database).await;
         put(&world.store, &known_to_abdm("p1")).await;

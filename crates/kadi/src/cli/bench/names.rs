@@ -186,3 +186,24 @@ fn report(figures: &Figures, table: &[Judged<'_>]) {
         figures.recall * 100.0
     ));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_threshold_in_use_keeps_what_it_promises() {
+        let table = judge(TABLE).unwrap();
+        let in_use = at(&table, THRESHOLD);
+        assert!(in_use.precision >= PRECISION && in_use.recall >= RECALL, "{in_use:?}");
+        assert!(at(&table, 0.5).precision < in_use.precision && at(&table, 1.0).recall < in_use.recall);
+    }
+
+    #[test]
+    fn a_table_with_a_bad_line_is_refused() {
+        assert!(judge("# a remark\n\nAsha\tAsha\tsame\tequal\n").is_ok());
+        for bad in ["Asha\tAsha\tsame\n", "Asha\tAsha\tperhaps\twhy\n"] {
+            assert!(judge(bad).err().unwrap().to_string().contains("line 1"));
+        }
+    }
+}

@@ -259,3 +259,23 @@ fn report(store: &'static str, runs: Vec<Run>, fill_seconds: f64) -> anyhow::Res
     ));
     Ok(if figures.failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn everybody_is_found_and_nobody_taken_for_somebody_else() {
+        let clock = SystemClock::shared();
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/kadi.db", folder.path().display());
+        let store = Store::open(Options::new(url, random_key().unwrap(), Arc::clone(&clock))).await.unwrap();
+        let bench = Bench { clock, store, facility: "IN2810014366".parse().unwrap(), writers: 1 };
+        let args = DiscoveryArgs { size: 1000, requests: 500, seed: 7, store: "sqlite".to_owned() };
+        let (runs, _) = bench.measure(&args).await.unwrap();
+        let [run] = runs.as_slice() else { panic!("{} runs", runs.len()) };
+        assert_eq!((run.patients, run.requests, run.wrong), (1000, 500, 0));
+        assert!(run.kinds.iter().all(|(_, times)| times.requests > 0), "every way of asking is tried");
+        bench.store.close().await;
+    }
+}
