@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
-mod backlog;
 mod backfill;
+mod backlog;
 mod bridge_watch;
 mod care_context;
 mod consent;
@@ -36,8 +36,8 @@ mod wake;
 mod webhook;
 
 pub use audit::{AuditFault, AuditHead, AuditLine};
-pub use backlog::Backlog;
 pub use backfill::{BackfillProgress, ListedPage, Unlinked, Wanted};
+pub use backlog::Backlog;
 pub use bridge_watch::BridgeWatch;
 pub use care_context::CareContextFilter;
 pub use consent::StoredConsent;

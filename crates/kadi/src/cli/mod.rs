@@ -2,10 +2,11 @@
 
 mod audit;
 mod bench;
-mod bundle;
 mod bridge;
+mod bundle;
 mod config;
 mod demo;
+mod doctor;
 mod facility;
 mod fidelius;
 mod key;
@@ -67,6 +68,7 @@ enum Command {
     Serve(serve::ServeArgs),
     Sandbox(sandbox::SandboxArgs),
     Bundle(bundle::BundleArgs),
+    Doctor(doctor::DoctorArgs),
     Key(key::KeyArgs),
     Audit(audit::AuditArgs),
     Replay(replay::ReplayArgs),
@@ -90,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Sandbox(args) => sandbox::run(&cli.common, args),
         Command::Bundle(args) => bundle::run(args),
         Command::Audit(args) => audit::run(&cli.common, args),
+        Command::Doctor(args) => doctor::run(&cli.common, &args),
         Command::Key(args) => key::run(&cli.common, args),
         Command::Replay(args) => replay::run(&cli.common, &args),
         Command::Facility(args) => facility::run(&cli.common, args),

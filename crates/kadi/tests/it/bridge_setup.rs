@@ -287,3 +287,35 @@ async fn a_backfill_works_alone_and_beside_a_running_bridge() {
     let (code, _, errors) = here.run(&["link", "backfill", "--facility", "IN0000000000", "--detach"]).await;
     assert!(code == 1 && errors.contains("there is no facility"), "{errors}");
 }
+
+#[tokio::test]
+async fn the_doctor_says_what_is_wrong_and_how_to_mend_it() {
+    let here = Here::new().await;
+    let (code, out, _) = here.run(&["doctor"]).await;
+    assert_eq!(code, 1, "{out}");
+    let line =
+        |what: &str| out.lines().find(|line| line.split('\t').nth(1) == Some(what)).unwrap_or_default();
+    for fine in ["configuration", "store and keys", "clock", "session", "callback keys"] {
+        assert!(line(fine).starts_with("ok\t"), "{fine}: {out}");
+    }
+    assert!(
+        line("callbacks").starts_with("fail\t") && line("callbacks").contains("server.public_url"),
+        "{out}"
+    );
+    assert!(line("facilities").starts_with("warn\t"), "{out}");
+    assert!(line("texts").starts_with("warn\t"), "{out}");
+
+    let wrong = std::fs::read_to_string(here.folder.path().join("kadi.toml")).unwrap();
+    let wrong = wrong.replace("00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-00000000000f");
+    std::fs::write(here.folder.path().join("wrong.toml"), wrong).unwrap();
+    let (code, out, _) = here.run(&["doctor", "--json", "--config", "wrong.toml"]).await;
+    assert_eq!(code, 1, "{out}");
+    let last: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["grade"], &last["what"]), (&"fail".into(), &"session".into()), "{out}");
+    assert!(last["mend"].as_str().unwrap().contains("client_id"), "{out}");
+
+    std::fs::write(here.folder.path().join("broken.toml"), "[store]\nurl = 7\n").unwrap();
+    let (code, out, _) = here.run(&["doctor", "--config", "broken.toml"]).await;
+    assert_eq!((code, out.lines().count()), (1, 1));
+    assert!(out.starts_with("fail\tconfiguration\tbroken.toml:2"), "{out}");
+}

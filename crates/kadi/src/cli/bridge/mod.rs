@@ -17,6 +17,8 @@ use store::Store;
 
 use super::{Common, runtime};
 use crate::config::Config;
+pub(super) use status::Status;
+
 use crate::flows::bridge::Watch;
 use crate::{bridge, start};
 
@@ -57,12 +59,12 @@ fn facility_id(text: &str) -> Result<FacilityId, String> {
 }
 
 /// What both actions work with.
-struct Tools {
-    config: Config,
-    store: Store,
-    gateway: Arc<Gateway>,
-    clock: SharedClock,
-    watch: Watch,
+pub(super) struct Tools {
+    pub config: Config,
+    pub store: Store,
+    pub gateway: Arc<Gateway>,
+    pub clock: SharedClock,
+    pub watch: Watch,
 }
 
 impl Tools {

@@ -47,9 +47,9 @@ pub struct Status {
     active: Option<bool>,
     blocklisted: Option<bool>,
     /// Whether our own address answers when it is called from this machine. ABDM calls from elsewhere.
-    answers_from_here: Option<bool>,
+    pub answers_from_here: Option<bool>,
     /// When a callback last arrived: the best proof that they do.
-    last_callback_at: Option<Timestamp>,
+    pub last_callback_at: Option<Timestamp>,
     pub facilities: Vec<Standing>,
 }
 
@@ -183,7 +183,8 @@ impl Status {
         }
     }
 
-    fn mend_url(&self) -> &'static str {
+    /// How the address is mended; empty: it is right.
+    pub fn mend_url(&self) -> &'static str {
         match (self.holder, &self.own_url) {
             (Holder::Ours, _) => "",
             (_, None) => "set server.public_url, then `kadi bridge register`",
@@ -196,6 +197,11 @@ impl Status {
 }
 
 impl Standing {
+    /// Whether ABDM calls the facility so.
+    pub fn is_right(&self) -> bool {
+        self.verdict == VerdictView::Right
+    }
+
     fn tell(&self) {
         let (verdict, mend) = match &self.verdict {
             VerdictView::Right => ("right".to_owned(), String::new()),
