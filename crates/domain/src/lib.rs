@@ -7,10 +7,13 @@
 pub mod backoff;
 pub mod care_context;
 pub mod consent;
+pub mod discovery;
 pub mod event;
 pub mod exchange;
 pub mod facility;
 pub mod link;
+pub mod name;
+pub mod otp;
 pub mod paging;
 pub mod patient;
 pub mod problem;

@@ -4,6 +4,7 @@ mod care_context;
 mod consent;
 mod database;
 mod dialect;
+mod discovery;
 mod error;
 mod exchange;
 mod facility;

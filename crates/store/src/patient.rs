@@ -219,7 +219,7 @@ impl Tx {
         row.map(|row| self.read_patient(&row)).transpose()
     }
 
-    fn read_patient(&self, row: &Row) -> Result<Patient> {
+    pub(crate) fn read_patient(&self, row: &Row) -> Result<Patient> {
         let person = self.inner.keys()?.open(SEALED, &row.bytes("sealed")?)?;
         let person: Person =
             serde_json::from_slice(&person).map_err(|error| StoreError::corrupt(SEALED, error))?;

@@ -5,6 +5,8 @@ mod care_contexts;
 #[cfg(test)]
 mod consents;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod exchanges;
