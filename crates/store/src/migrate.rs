@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_base.sql"),
     include_str!("../migrations/0002_session.sql"),
     include_str!("../migrations/0003_terminology.sql"),
+    include_str!("../migrations/userlink.sql"),
 ];
 
 impl Store {

@@ -253,6 +253,7 @@ async fn deal_with(store: &store::Store, ctx: &Ctx<'_>, path: &'static str, body
         body: body.to_string().into(),
         late_by: std::time::Duration::ZERO,
         reply_by: Some("2026-01-20T06:01:00Z".parse().unwrap()),
+        message: None,
     };
     intake.store(callback).await.unwrap();
     drop(intake);
