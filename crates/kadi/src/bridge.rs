@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abdm::callback::{KeySource, Verifier, VerifierConfig};
-use abdm::client::{Gateway, GatewayConfig};
+use abdm::client::{Gateway, GatewayConfig, KeysV05};
 use abdm::clock::SharedClock;
 use abdm::push::{Pusher, PusherConfig};
 use anyhow::Context as _;
@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::flows::Rules;
+use crate::sms::{self, SmsSender};
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
 use crate::{http, terminology, workers};
@@ -36,6 +37,12 @@ pub struct Bridge {
     pub pusher: Pusher,
     /// Tells ABDM's callbacks from others'.
     pub verifier: Verifier,
+    /// The same for callbacks of v0.5, which has keys of its own.
+    pub verifier_v05: Verifier,
+    /// Sends one-time passwords, if the configuration says by what.
+    pub sms: Option<Box<dyn SmsSender>>,
+    /// Whether the answer to a discovery carries `X-HIU-ID`.
+    pub on_discover_hiu_id: bool,
     /// Makes callbacks durable.
     pub intake: Intake,
     /// What the flows decide by.
@@ -108,12 +115,16 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
     let (intake, writer) = Intake::new(store.clone());
     let gateway = Arc::new(gateway(config, &clock)?);
     let keys: Arc<dyn KeySource> = Arc::<Gateway>::clone(&gateway);
+    let keys_v05 = Arc::new(KeysV05(Arc::clone(&gateway)));
     let bridge = Arc::new(Bridge {
         pusher: Pusher::new(PusherConfig {
             timeout: config.transfer.push_timeout,
             allow_insecure: config.gateway.allow_insecure,
         })?,
         verifier: Verifier::new(verifier_config(config), keys, clock.clone()),
+        verifier_v05: Verifier::new(verifier_config(config), keys_v05, clock.clone()),
+        sms: sms::sender(config, &clock)?,
+        on_discover_hiu_id: config.linking.on_discover_hiu_id,
         rules: rules(config),
         pages_at_once: config.transfer.parallel,
         callback_limit: config.server.callback_limit,
@@ -216,5 +227,13 @@ fn rules(config: &Config) -> Rules {
         per_page: per_page.unwrap_or(NonZeroUsize::MIN),
         deadline: config.transfer.deadline,
         allow_insecure: config.gateway.allow_insecure,
+        discovery: domain::discovery::Settings { year_band: config.linking.year_band },
+        otp: domain::otp::Limits {
+            ttl: config.linking.otp_ttl,
+            attempts: config.linking.otp_attempts,
+            lock: config.linking.otp_lock,
+            sends: config.linking.otp_sends,
+        },
+        sms: config.sms.as_ref().map(|sms| sms.give_up),
     }
 }

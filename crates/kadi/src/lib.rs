@@ -10,6 +10,7 @@ pub mod flows;
 pub mod http;
 pub mod logging;
 pub mod records;
+pub mod sms;
 pub mod sources;
 pub mod start;
 pub mod terminology;

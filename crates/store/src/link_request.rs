@@ -172,6 +172,41 @@ impl Tx {
         }))
     }
 
+    /// What can be offered to a patient, newest first: visits that are not linked, held or withdrawn, each with the types
+    /// of its valid records. Of very many the newest.
+    pub async fn offerable_visits(
+        &mut self,
+        facility: &FacilityId,
+        patient: &PatientRef,
+    ) -> Result<Vec<Offered>> {
+        const MOST_ROWS: u32 = 2000;
+        let rows = self
+            .all(
+                "SELECT c.reference, c.sealed, r.hi_type FROM care_context c \
+                 JOIN record r ON r.facility_id = c.facility_id AND r.patient_reference = c.patient_reference \
+                   AND r.care_context_reference = c.reference AND r.valid = 1 \
+                 WHERE c.facility_id = $1 AND c.patient_reference = $2 AND c.link_state <> 'linked' \
+                   AND c.hold = 0 AND c.withdrawn_at IS NULL \
+                 ORDER BY c.starts_at DESC, c.reference, r.hi_type LIMIT $3",
+                args![facility.as_str(), patient.as_str(), MOST_ROWS],
+            )
+            .await?;
+        let mut visits: Vec<Offered> = Vec::new();
+        for row in &rows {
+            let (reference, hi_type): (CareContextRef, HiType) =
+                (row.parse("reference")?, row.parse("hi_type")?);
+            match visits.last_mut().filter(|last| last.reference == reference) {
+                Some(last) if last.hi_types.contains(&hi_type) => {}
+                Some(last) => last.hi_types.push(hi_type),
+                None => {
+                    let display = self.open_display(&row.bytes("sealed")?)?;
+                    visits.push(Offered { reference, display, hi_types: vec![hi_type] });
+                }
+            }
+        }
+        Ok(visits)
+    }
+
     /// Stores a link request, or how far it is now.
     pub async fn put_link_request(&mut self, facility: &FacilityId, request: &LinkRequest) -> Result<()> {
         let sealed = self.seal_json(
@@ -295,6 +330,17 @@ impl Tx {
         )
         .await?;
         Ok(())
+    }
+
+    /// Whether a patient's ABHA address was learnt from their own link.
+    pub async fn is_address_learnt(&mut self, facility: &FacilityId, patient: &PatientRef) -> Result<bool> {
+        let row = self
+            .optional(
+                "SELECT address_learnt_at FROM patient WHERE facility_id = $1 AND reference = $2",
+                args![facility.as_str(), patient.as_str()],
+            )
+            .await?;
+        Ok(row.map(|row| row.opt_int("address_learnt_at")).transpose()?.flatten().is_some())
     }
 
     /// The references of a patient's visits that were there when their ABHA address was learnt from their own link:

@@ -15,6 +15,7 @@ pub mod link;
 pub mod link_token;
 mod outcome;
 pub mod transfer;
+pub mod user_link;
 pub mod visits;
 
 use std::num::NonZeroUsize;
@@ -55,6 +56,12 @@ pub struct Rules {
     pub deadline: Duration,
     /// Whether push addresses may be plain http or private.
     pub allow_insecure: bool,
+    /// Whom a discovery finds.
+    pub discovery: domain::discovery::Settings,
+    /// How many one-time passwords are sent and may be wrong.
+    pub otp: domain::otp::Limits,
+    /// How long sending a password is tried; none if there is nothing to send it by.
+    pub sms: Option<Duration>,
 }
 
 /// Why a flow did not end.
@@ -113,6 +120,15 @@ pub async fn on_callback(ctx: &Ctx<'_>, tx: &mut Tx, received: &Received) -> Res
         }
         Callback::ConsentNotify => consent::on_notify(tx, &facility, received).await?,
         Callback::HealthInformationRequest => transfer::on_request(ctx, tx, &facility, received).await?,
+        Callback::Discover | Callback::DiscoverV05 => {
+            user_link::discover::on_discover(ctx, tx, &facility, received).await?;
+        }
+        Callback::LinkInit | Callback::LinkInitV05 => {
+            user_link::init::on_init(ctx, tx, &facility, received).await?;
+        }
+        Callback::LinkConfirm | Callback::LinkConfirmV05 => {
+            user_link::confirm::on_confirm(ctx, tx, &facility, received).await?;
+        }
         other => return Err(FlowError::Unknown(other.path().to_owned())),
     }
     tx.finish_received(received.lease).await?;
@@ -139,6 +155,9 @@ pub async fn on_sent(
         Operation::ContextNotify => context_notify::on_sent(ctx, tx, sending, outcome).await,
         Operation::OnRequest => transfer::on_reply_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::TransferNotify => transfer::on_notify_sent(ctx, tx, sending, outcome).await,
+        Operation::OnConfirm | Operation::OnConfirmV05 => {
+            user_link::confirm::on_sent(ctx, tx, &facility, sending, outcome).await
+        }
         _ => on_reply_sent(ctx, tx, sending, outcome).await.map(drop),
     }
 }

@@ -6,6 +6,7 @@
 mod inbox;
 mod outbox;
 mod pages;
+mod sms;
 mod sweep;
 
 use std::sync::Arc;

@@ -45,4 +45,6 @@ mod transfer;
 #[cfg(test)]
 mod transfer_pages;
 #[cfg(test)]
+mod user_link;
+#[cfg(test)]
 mod world;

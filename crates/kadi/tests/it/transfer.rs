@@ -237,6 +237,9 @@ fn strict() -> flows::Rules {
         per_page: std::num::NonZeroUsize::MIN,
         deadline: hour,
         allow_insecure: false,
+        discovery: domain::discovery::Settings::default(),
+        otp: domain::otp::Limits::default(),
+        sms: None,
     }
 }
 

@@ -128,6 +128,11 @@ impl From<Patient> for PatientView {
 }
 
 impl PatientBody {
+    /// Whether it sets or removes the ABHA address.
+    pub fn names_address(&self) -> bool {
+        !matches!(self.abha_address, Patch::Keep)
+    }
+
     /// The patient that is to be stored where `before` was. What the HMIS has put in is no longer provisional.
     pub fn read(
         self,

@@ -79,9 +79,15 @@ pub async fn put_in(
     body: PatientBody,
 ) -> Result<(Patient, PutOutcome), Problem> {
     let before = tx.lock_patient(&facility.id, &reference).await?;
+    let names_address = body.names_address();
     let patient = body.read(reference, before.as_ref(), app.clock.now())?;
-    if before.as_ref() == Some(&patient) {
+    // The patient's own link told the address before: named by the HMIS, it is for all visits.
+    let now_for_all = names_address && tx.is_address_learnt(&facility.id, &patient.reference).await?;
+    if before.as_ref() == Some(&patient) && !now_for_all {
         return Ok((patient, PutOutcome::Unchanged));
+    }
+    if now_for_all {
+        tx.set_address_learnt(&facility.id, &patient.reference, false).await?;
     }
     refuse_taken_abha(tx, &facility.id, &patient).await?;
     tx.put_patient(&facility.id, &patient).await.map_err(taken)?;
