@@ -143,6 +143,3 @@ pub fn sender(config: &Config, clock: &SharedClock) -> anyhow::Result<Option<Box
         }
     }))
 }
-
-#[cfg(test)]
-mod tests;

@@ -188,7 +188,7 @@ on_both_databases! {
         assert_eq!(world.link(&patient, "visit-2").await.state, LinkState::Linked);
         assert_eq!(world.link(&patient, "visit-1").await.state, LinkState::Unlinked);
         assert_eq!(world.raised(EventType::PatientLinked).await, 1);
-        world.assert_clean().await;
+        world.assert_no_violations().await;
     }
 
     async fn user_init_link_606_a_match_rests_on_what_abdm_verified(database: TestDatabase) {

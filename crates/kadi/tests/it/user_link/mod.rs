@@ -121,6 +121,13 @@ impl World {
         chosen
     }
 
+    /// No callback under way and no rule broken. The same question was asked, and answered, more than once.
+    pub async fn assert_no_violations(&self) {
+        assert!(self.sandbox.state().is_idle(PATIENCE).await);
+        let violations = self.sandbox.state().violations();
+        assert!(violations.is_empty(), "{violations:#?}");
+    }
+
     /// References of the visits that ABDM has linked to Ramesh.
     pub fn linked_visits(&self) -> Vec<String> {
         let links = self.sandbox.state().links(RAMESH);
