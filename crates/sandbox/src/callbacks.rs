@@ -205,6 +205,7 @@ async fn attempt(sandbox: &Sandbox, delivery: &mut Delivery) -> bool {
         note_asked(world, callback, &delivery.request_id, now);
         world.registry.callback_url(&callback.hip_id)
     });
+    let sent = sandbox.elapsed();
     let answer = match url {
         Some(url) => {
             let body = body(delivery, now);
@@ -215,6 +216,7 @@ async fn attempt(sandbox: &Sandbox, delivery: &mut Delivery) -> bool {
     let accepted = answer.is_accepted();
     let mut record = journal_record(now, callback, Some(delivery.request_id.clone()), delivery.attempt);
     record.status = answer.status;
+    record.took = Some(sandbox.elapsed().saturating_sub(sent));
     record.verdict = match answer.status {
         None => Verdict::Unreachable,
         Some(_) if accepted => Verdict::Accepted,
@@ -349,6 +351,7 @@ fn journal_record(now: Timestamp, callback: &Callback, request_id: Option<String
         verdict: Verdict::Accepted,
         note: None,
         attempt,
+        took: None,
         body: callback.body.to_string(),
         answer: String::new(),
     }

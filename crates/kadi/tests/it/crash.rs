@@ -29,30 +29,32 @@ use crate::world::{
 /// How far the clock goes on when nothing seems to happen.
 const STEP: Duration = Duration::from_secs(5);
 /// How long, in real time, the sandbox is asked for news before the clock goes on.
-const LOOK: Duration = Duration::from_millis(60);
+pub const LOOK: Duration = Duration::from_millis(60);
 /// After so many steps the exchange is stuck.
 const MOST_STEPS: usize = 300;
 /// Exchanges under way at once.
-const AT_ONCE: usize = 4;
+pub const AT_ONCE: usize = 4;
 
-struct Mortal {
-    sandbox: Handle,
-    clock: ManualClock,
+/// A bridge that can be killed, and the ABDM that survives it.
+pub struct Mortal {
+    pub sandbox: Handle,
+    pub clock: ManualClock,
     database: TestDatabase,
-    config: Config,
-    switch: Arc<KillSwitch>,
+    pub config: Config,
+    pub switch: Arc<KillSwitch>,
     bridge: Option<(Running, Runtime)>,
     _folder: TempDir,
 }
 
 impl Mortal {
-    async fn new(database: TestDatabase, switch: KillSwitch) -> Self {
+    /// With more lines in its configuration.
+    pub async fn new(database: TestDatabase, switch: KillSwitch, more: &str) -> Self {
         let clock = ManualClock::at("2026-01-20T06:00:00Z".parse().unwrap());
         let timing = Timing { refused_repeat: STEP, refused_repeats: 200, ..Timing::default() };
         let settings = SandboxConfig { timing, ..SandboxConfig::default() };
         let sandbox = Sandbox::start(settings, Arc::new(clock.clone())).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let config = config(&folder, sandbox.base_url(), "");
+        let config = config(&folder, sandbox.base_url(), more);
         let bridge = None;
         let mut mortal =
             Self { sandbox, clock, database, config, switch: Arc::new(switch), bridge, _folder: folder };
@@ -85,6 +87,16 @@ impl Mortal {
         self.bridge = Some((running, runtime));
     }
 
+    /// How many commits the first life made, and whether it died.
+    pub fn end(mut self) -> (u64, bool) {
+        let first_life = (self.switch.commits(), self.switch.is_dead());
+        if let Some((running, runtime)) = self.bridge.take() {
+            drop(running);
+            runtime.shutdown_background();
+        }
+        first_life
+    }
+
     /// If the switch has fired: throws the bridge away and starts it again.
     async fn resurrect(&mut self) {
         let Some((running, runtime)) = self.bridge.take() else { return };
@@ -98,7 +110,11 @@ impl Mortal {
     }
 
     /// Does `step` on the bridge; if it dies of it or before, once more on the next one. Every step may run twice.
-    async fn does<T: Send + 'static, F>(&mut self, lives: &mut usize, step: impl Fn(Arc<Bridge>) -> F) -> T
+    pub async fn does<T: Send + 'static, F>(
+        &mut self,
+        lives: &mut usize,
+        step: impl Fn(Arc<Bridge>) -> F,
+    ) -> T
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -117,7 +133,7 @@ impl Mortal {
     }
 
     /// Waits until `step` finds something, moving the clock on.
-    async fn until<T: Send + 'static, F>(
+    pub async fn until<T: Send + 'static, F>(
         &mut self,
         lives: &mut usize,
         what: &str,
@@ -136,7 +152,7 @@ impl Mortal {
     }
 }
 
-async fn put(bridge: Arc<Bridge>, patient: Patient) {
+pub async fn put(bridge: Arc<Bridge>, patient: Patient) {
     let ctx = Ctx { rules: &bridge.rules, chance: 0.5 };
     let mut tx = bridge.store.begin().await.unwrap();
     tx.put_patient(&id(), &patient).await.unwrap();
@@ -163,7 +179,7 @@ async fn is_linked(bridge: Arc<Bridge>, sandbox: Sandbox, patient: Patient) -> O
     is_stored_as_linked(&bridge, &patient).await.then_some(())
 }
 
-async fn is_stored_as_linked(bridge: &Bridge, patient: &Patient) -> bool {
+pub async fn is_stored_as_linked(bridge: &Bridge, patient: &Patient) -> bool {
     let mut tx = bridge.store.read().await.unwrap();
     let context = tx.care_context(&id(), &patient.reference, &"visit-1".parse().unwrap()).await.unwrap();
     context.is_some_and(|context| context.link.state == LinkState::Linked)
@@ -171,7 +187,7 @@ async fn is_stored_as_linked(bridge: &Bridge, patient: &Patient) -> bool {
 
 /// Runs the exchange with this switch to its end; says how many commits its first life made, and whether it died.
 async fn exchange(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
-    let mut world = Mortal::new(database, switch).await;
+    let mut world = Mortal::new(database, switch, "").await;
     let mut lives = 0;
     let patient = known_patient(&world.sandbox, "P1", RAMESH);
     let whose = patient.clone();
@@ -214,17 +230,17 @@ async fn exchange(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
     }
     let violations = world.sandbox.state().violations();
     assert!(violations.is_empty(), "{violations:#?}");
-    let first_life = (world.switch.commits(), world.switch.is_dead());
-    if let Some((running, runtime)) = world.bridge.take() {
-        drop(running);
-        runtime.shutdown_background();
-    }
-    first_life
+    world.end()
 }
 
-async fn die_everywhere(new_database: impl AsyncFn() -> TestDatabase) {
+/// Runs `exchange` unharmed, and then with a death at each of its commits.
+pub async fn die_everywhere(
+    new_database: impl AsyncFn() -> TestDatabase,
+    exchange: impl AsyncFn(TestDatabase, KillSwitch) -> (u64, bool),
+    least: u64,
+) {
     let (commits, _) = exchange(new_database().await, KillSwitch::default()).await;
-    assert!(commits > 15, "{commits} commits");
+    assert!(commits > least, "{commits} commits");
     let deaths = (1..=commits)
         .flat_map(|number| [KillSwitch::before_commit(number), KillSwitch::after_commit(number)]);
     let runs = deaths.map(async |switch| exchange(new_database().await, switch).await);
@@ -237,10 +253,10 @@ async fn die_everywhere(new_database: impl AsyncFn() -> TestDatabase) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_write_the_exchange_finishes_on_sqlite() {
-    die_everywhere(async || TestDatabase::sqlite()).await;
+    die_everywhere(async || TestDatabase::sqlite(), exchange, 15).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_write_the_exchange_finishes_on_postgres() {
-    die_everywhere(async || TestDatabase::postgres().await).await;
+    die_everywhere(async || TestDatabase::postgres().await, exchange, 15).await;
 }

@@ -2,6 +2,7 @@
 //! of JSON, a readable report to standard error.
 
 mod chaos;
+mod discovery_load;
 mod serving;
 mod start;
 mod terminology;
@@ -27,6 +28,7 @@ pub struct BenchArgs {
 #[derive(Debug, Subcommand)]
 enum Bench {
     Chaos(chaos::ChaosArgs),
+    DiscoveryLoad(discovery_load::DiscoveryLoadArgs),
     Start(start::StartArgs),
     Terminology(terminology::TerminologyArgs),
 }
@@ -36,6 +38,7 @@ pub fn run(common: &Common, args: BenchArgs) -> anyhow::Result<ExitCode> {
     common.start_log("warn")?;
     match args.bench {
         Bench::Chaos(args) => chaos::run(&args),
+        Bench::DiscoveryLoad(args) => discovery_load::run(&args),
         Bench::Start(args) => start::run(&args),
         Bench::Terminology(args) => terminology::run(&args),
     }

@@ -129,6 +129,7 @@ on_both_databases! {
         let world = world(database, &provider, BASIC).await;
         let found = world.discovered().await;
         world.sandbox.state().init_link(&found.transaction_id, &Choice::default()).unwrap();
+        world.until(async || Some(()).filter(|()| !provider.got().is_empty())).await;
         let mut seconds = 0;
         let failed = async || {
             // Past the end, but not past the lease of whoever records it.
