@@ -5,6 +5,7 @@
 //! arguments, so every decision can be tested as a table.
 
 pub mod backoff;
+pub mod bridge;
 pub mod care_context;
 pub mod consent;
 pub mod discovery;
@@ -15,9 +16,11 @@ pub mod link;
 pub mod link_request;
 pub mod name;
 pub mod otp;
+pub mod pace;
 pub mod paging;
 pub mod patient;
 pub mod problem;
+pub mod queue;
 pub mod reference;
 pub mod token_desk;
 pub mod transfer;

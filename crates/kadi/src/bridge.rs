@@ -11,7 +11,8 @@ use abdm::clock::SharedClock;
 use abdm::push::{Pusher, PusherConfig};
 use anyhow::Context as _;
 use domain::backoff::Backoff;
-use domain::token_desk::Limits;
+use domain::pace::Limits;
+use domain::token_desk;
 use reqwest::Url;
 use secrecy::ExposeSecret as _;
 use store::terminology::Index;
@@ -22,10 +23,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::flows::Rules;
+use crate::flows::bridge::Watch;
+use crate::flows::sms::SmsRules;
 use crate::sms::{self, SmsSender};
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
+use crate::workers::Ear;
 use crate::{http, terminology, workers};
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// What every part of a running bridge holds on to.
 pub struct Bridge {
@@ -35,6 +41,8 @@ pub struct Bridge {
     pub gateway: Arc<Gateway>,
     /// Pushes pages to HIUs.
     pub pusher: Pusher,
+    /// Tells webhooks.
+    pub webhooks: reqwest::Client,
     /// Tells ABDM's callbacks from others'.
     pub verifier: Verifier,
     /// The same for callbacks of v0.5, which has keys of its own.
@@ -47,6 +55,12 @@ pub struct Bridge {
     pub intake: Intake,
     /// What the flows decide by.
     pub rules: Rules,
+    /// How fast a facility calls ABDM.
+    pub pace: Limits,
+    /// What ABDM lets be known of how fast it may be called.
+    pub ear: Ear,
+    /// Which address ABDM should send callbacks to, and how often to look whether it does.
+    pub watch: Watch,
     /// Tells the time.
     pub clock: SharedClock,
     /// Pages under way at once in a transfer.
@@ -59,6 +73,8 @@ pub struct Bridge {
     pub hl7: Terms,
     /// Code systems, searchable.
     pub terminology: Index,
+    /// The page of ABDM's that a counter's QR code leads to.
+    pub qr_page: String,
 }
 
 impl std::fmt::Debug for Bridge {
@@ -121,11 +137,18 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
             timeout: config.transfer.push_timeout,
             allow_insecure: config.gateway.allow_insecure,
         })?,
+        webhooks: workers::webhook_client()?,
         verifier: Verifier::new(verifier_config(config), keys, clock.clone()),
         verifier_v05: Verifier::new(verifier_config(config), keys_v05, clock.clone()),
         sms: sms::sender(config, &clock)?,
         on_discover_hiu_id: config.linking.on_discover_hiu_id,
         rules: rules(config),
+        pace: Limits {
+            rate: config.gateway.rate,
+            backoff: Backoff { first: config.retry.first, max: config.retry.max },
+        },
+        ear: Ear::default(),
+        watch: watch(config, &gateway),
         pages_at_once: config.transfer.parallel,
         callback_limit: config.server.callback_limit,
         api_limit: config.server.api_limit,
@@ -135,6 +158,7 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
             limit: config.hl7.limit,
         },
         terminology: terminology::index(config),
+        qr_page: config.share.qr_url.clone(),
         store,
         gateway,
         intake,
@@ -192,7 +216,8 @@ async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     listener.with_context(|| format!("{key} = {address} cannot be listened on; is another kadi running?"))
 }
 
-fn gateway(config: &Config, clock: &SharedClock) -> anyhow::Result<Gateway> {
+/// The client of the gateway that the configuration names.
+pub fn gateway(config: &Config, clock: &SharedClock) -> anyhow::Result<Gateway> {
     let (client_id, client_secret) = config.gateway.credentials()?;
     let registry_url = config.gateway.registry_url.as_deref().map(Url::parse).transpose();
     let gateway = GatewayConfig {
@@ -207,6 +232,15 @@ fn gateway(config: &Config, clock: &SharedClock) -> anyhow::Result<Gateway> {
     Ok(Gateway::new(gateway, clock.clone())?)
 }
 
+/// Which address is watched.
+pub fn watch(config: &Config, gateway: &Gateway) -> Watch {
+    Watch {
+        client_id: gateway.config().client_id.clone(),
+        public_url: config.server.public_url.clone(),
+        every: config.gateway.bridge_watch,
+    }
+}
+
 fn verifier_config(config: &Config) -> VerifierConfig {
     VerifierConfig {
         claims: config.gateway.callback_claims.clone(),
@@ -215,10 +249,10 @@ fn verifier_config(config: &Config) -> VerifierConfig {
     }
 }
 
-fn rules(config: &Config) -> Rules {
+pub(crate) fn rules(config: &Config) -> Rules {
     let per_page = usize::try_from(config.transfer.entries_per_page).ok().and_then(NonZeroUsize::new);
     Rules {
-        tokens: Limits {
+        tokens: token_desk::Limits {
             per_day: config.gateway.token_requests_per_day,
             window: config.gateway.token_window,
         },
@@ -234,6 +268,11 @@ fn rules(config: &Config) -> Rules {
             lock: config.linking.otp_lock,
             sends: config.linking.otp_sends,
         },
-        sms: config.sms.as_ref().map(|sms| sms.give_up),
+        otp_give_up: config.sms.as_ref().map(|sms| sms.give_up),
+        token_life: config.share.token_ttl,
+        sms: SmsRules {
+            visit_days: config.linking.sms_visit_days,
+            again_after: DAY.saturating_mul(config.linking.sms_again_days),
+        },
     }
 }

@@ -3,12 +3,15 @@
 //!
 //! [`config`] is what an operator sets, [`cli`] the commands, [`http`] what other systems reach.
 
+pub mod backfill;
 pub mod bridge;
 pub mod cli;
 pub mod config;
 pub mod flows;
 pub mod http;
 pub mod logging;
+pub mod metrics;
+pub mod qr;
 pub mod records;
 pub mod sms;
 pub mod sources;

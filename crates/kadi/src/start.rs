@@ -13,5 +13,6 @@ pub async fn open_store(config: &Config, clock: SharedClock) -> anyhow::Result<S
     let master_key = store::master_key(&config.keys.url).context("[keys] url")?;
     let mut options = Options::new(config.store.url.expose_secret(), master_key, clock);
     options.lease = config.store.lease;
+    options.beside = true;
     Store::open(options).await.context("the store can't be opened ([store] url)")
 }

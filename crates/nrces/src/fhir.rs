@@ -2,13 +2,16 @@
 //! whose texts are borrowed from the input, so that nothing is copied or hashed.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
-use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 /// A JSON value.
 pub(crate) enum Node<'a> {
     Text(Cow<'a, str>),
+    /// A text that stands in many places: an address within the document, a name.
+    Shared(Arc<str>),
     Bool(bool),
     Number(Number),
     List(Vec<Node<'a>>),
@@ -62,6 +65,11 @@ impl<'a> Map<'a> {
         self.0.is_empty()
     }
 
+    /// All members, in order.
+    pub fn members(&self) -> &[(&'static str, Node<'a>)] {
+        &self.0
+    }
+
     pub fn append(&mut self, other: Map<'a>) {
         self.0.extend(other.0);
     }
@@ -72,7 +80,7 @@ impl Node<'_> {
         match self {
             Self::List(items) => items.is_empty(),
             Self::Map(map) => map.is_empty(),
-            Self::Text(_) | Self::Bool(_) | Self::Number(_) => false,
+            Self::Text(_) | Self::Shared(_) | Self::Bool(_) | Self::Number(_) => false,
         }
     }
 }
@@ -92,6 +100,12 @@ impl From<String> for Node<'_> {
 impl<'a> From<Cow<'a, str>> for Node<'a> {
     fn from(text: Cow<'a, str>) -> Self {
         Self::Text(text)
+    }
+}
+
+impl From<Arc<str>> for Node<'_> {
+    fn from(text: Arc<str>) -> Self {
+        Self::Shared(text)
     }
 }
 
@@ -137,54 +151,113 @@ impl<'a> From<Vec<&'a str>> for Node<'a> {
     }
 }
 
-impl Node<'_> {
-    /// The same as serde_json's tree.
-    pub fn into_value(self) -> Value {
-        match self {
-            Self::Text(text) => Value::String(text.into_owned()),
-            Self::Bool(value) => Value::Bool(value),
-            Self::Number(number) => Value::Number(number),
-            Self::List(items) => items.into_iter().map(Node::into_value).collect(),
-            Self::Map(map) => map.into_value(),
-        }
-    }
-}
-
 impl Map<'_> {
-    /// The same as serde_json's tree.
-    pub fn into_value(self) -> Value {
-        let mut map = serde_json::Map::with_capacity(self.0.len());
-        for (key, node) in self.0 {
-            map.insert(key.to_owned(), node.into_value());
+    /// The object as JSON text.
+    pub fn to_json(&self) -> String {
+        let mut out = String::with_capacity(16 * 1024);
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push('{');
+        for (n, (key, node)) in self.0.iter().enumerate() {
+            out.push_str(if n == 0 { "\"" } else { ",\"" });
+            // Keys are words of FHIR: nothing in them needs an escape.
+            out.push_str(key);
+            out.push_str("\":");
+            node.write(out);
         }
-        Value::Object(map)
+        out.push('}');
     }
 }
 
-impl Serialize for Node<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Node<'_> {
+    fn write(&self, out: &mut String) {
         match self {
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Number(number) => number.serialize(serializer),
-            Self::Map(map) => map.serialize(serializer),
+            Self::Text(text) => quote(text, out),
+            Self::Shared(text) => quote(text, out),
+            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Self::Number(number) => {
+                let written = write!(out, "{number}");
+                debug_assert!(written.is_ok(), "a String takes every write");
+            }
+            Self::Map(map) => map.write(out),
             Self::List(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    list.serialize_element(item)?;
+                out.push('[');
+                for (n, item) in items.iter().enumerate() {
+                    if n > 0 {
+                        out.push(',');
+                    }
+                    item.write(out);
                 }
-                list.end()
+                out.push(']');
             }
         }
     }
 }
 
-impl Serialize for Map<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in &self.0 {
-            map.serialize_entry(key, value)?;
+/// Appends a text as a JSON string (RFC 8259, section 7).
+fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text;
+    while let Some((plain, tail)) = first_to_escape(rest).and_then(|at| rest.split_at_checked(at)) {
+        out.push_str(plain);
+        let byte = tail.bytes().next().unwrap_or_default();
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x08 => out.push_str("\\b"),
+            0x0c => out.push_str("\\f"),
+            _ => {
+                let written = write!(out, "\\u{byte:04x}");
+                debug_assert!(written.is_ok(), "a String takes every write");
+            }
         }
-        map.end()
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// Looked for in pieces, of which the processor compares many bytes at once; most texts have none.
+fn first_to_escape(text: &str) -> Option<usize> {
+    const PIECE: usize = 32;
+    let special = |b: u8| b < 0x20 || b == b'"' || b == b'\\';
+    let piece = text
+        .as_bytes()
+        .chunks(PIECE)
+        .position(|piece| piece.iter().fold(false, |any, b| any | special(*b)))?;
+    let start = piece * PIECE;
+    let at = text.as_bytes().get(start..)?.iter().position(|b| special(*b))?;
+    Some(start + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_is_written_as_serde_json_writes_it() {
+        let all: String = (0..0x300).filter_map(char::from_u32).collect();
+        let late = format!("{}\"{}\\", "x".repeat(31), "बुखार ".repeat(20));
+        for text in ["", "plain", "a\"b\\c\nd", "\u{0}\u{1f}\u{7f}", "\u{2028}", &all, &late] {
+            let mut out = String::new();
+            quote(text, &mut out);
+            assert_eq!(out, serde_json::to_string(text).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_tree_is_written_in_its_order_and_without_what_is_empty() {
+        let list = vec![Node::from(1), Node::from(true), Map::default().with("a", "b").into()];
+        let map =
+            Map::default().with("z", list).with("none", Vec::<Node<'_>>::new()).with("y", Arc::from("é"));
+        let number: Number = serde_json::from_str("1.50").unwrap();
+        let json = map.with("n", number).to_json();
+        assert_eq!(json, r#"{"z":[1,true,{"a":"b"}],"y":"é","n":1.5}"#);
     }
 }

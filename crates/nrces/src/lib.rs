@@ -5,6 +5,7 @@ mod canonical;
 mod context;
 mod fhir;
 mod file;
+mod hash;
 mod hi_type;
 pub mod input;
 pub mod issue;

@@ -35,7 +35,10 @@ impl fmt::Display for Place<'_> {
         }
         match self.step {
             Step::Root => Ok(()),
-            Step::Key(key) => write!(f, "/{}", Escaped(key)),
+            Step::Key(key) => {
+                f.write_str("/")?;
+                Escaped(key).fmt(f)
+            }
             Step::Index(index) => write!(f, "/{index}"),
         }
     }
@@ -46,13 +49,12 @@ pub(crate) struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '~' => f.write_str("~0")?,
-                '/' => f.write_str("~1")?,
-                other => write!(f, "{other}")?,
-            }
+        let mut rest = self.0;
+        while let Some((plain, tail)) = rest.find(['~', '/']).and_then(|at| rest.split_at_checked(at)) {
+            f.write_str(plain)?;
+            f.write_str(if tail.starts_with('~') { "~0" } else { "~1" })?;
+            rest = tail.get(1..).unwrap_or_default();
         }
-        Ok(())
+        f.write_str(rest)
     }
 }

@@ -19,6 +19,7 @@ macro_rules! columns {
          c.link_error, c.link_due_at, c.link_call, c.linked_types, c.created_at"
     };
 }
+pub(crate) use columns;
 
 /// Which care contexts a list shows.
 #[derive(Debug, Clone, Default)]
@@ -279,7 +280,7 @@ impl Tx {
         Ok(())
     }
 
-    fn read_care_context(&self, row: &Row) -> Result<CareContext> {
+    pub(crate) fn read_care_context(&self, row: &Row) -> Result<CareContext> {
         let types = row.text("linked_types")?;
         let types = types.split_whitespace().map(str::parse).collect::<Result<Vec<HiType>, _>>();
         Ok(CareContext {

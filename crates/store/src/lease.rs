@@ -20,8 +20,8 @@ use crate::wake::Queue;
 /// The right to work on a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    id: Uuid,
-    fence: i64,
+    pub(crate) id: Uuid,
+    pub(crate) fence: i64,
 }
 
 /// A callback to work on.
@@ -129,7 +129,8 @@ impl Store {
         Ok(received)
     }
 
-    /// Leases up to `limit` calls that are due. The `REQUEST-ID` of each is on disk when this returns, because
+    /// Leases up to `limit` replies and transfers that are due; for what a facility begins itself see
+    /// [`Tx::lease_own_calls`]. The `REQUEST-ID` of each is on disk when this returns, because
     /// its callback may arrive before the call has returned.
     pub async fn lease_outbox(&self, limit: u32) -> Result<Vec<Sending>> {
         let mut tx = self.begin().await?;
@@ -137,18 +138,13 @@ impl Store {
         let rows = tx
             .all(
                 "UPDATE outbox SET owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1 \
-                 WHERE id IN (SELECT id FROM outbox WHERE state = 'pending' AND due_at <= $3 \
+                 WHERE id IN (SELECT id FROM outbox WHERE state = 'pending' AND lane = 0 AND due_at <= $3 \
                    AND (lease_until IS NULL OR lease_until < $3) ORDER BY due_at, id LIMIT $4 {skip locked}) \
                  RETURNING id, facility_id, exchange_id, kind, subject, body, attempts, fence",
                 args![&self.inner.instance, now + self.inner.lease, now, limit],
             )
             .await?;
-        let mut leased = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let sending = tx.read_sending(row)?;
-            tx.begin_attempt(&sending).await?;
-            leased.push(sending);
-        }
+        let leased = tx.begin_attempts(&rows).await?;
         if !leased.is_empty() {
             tx.commit().await?;
         }
@@ -217,13 +213,22 @@ impl Tx {
         held(put_back)
     }
 
-    /// Puts a call in the outbox.
+    /// Puts a reply or a transfer in the outbox: it leaves as soon as it is due.
     pub async fn enqueue(&mut self, call: &Call) -> Result<()> {
+        self.enqueue_in(0, call).await
+    }
+
+    /// Puts a call in the outbox that the facility begins itself: it leaves when it is due, at the facility's pace.
+    pub async fn enqueue_own(&mut self, call: &Call) -> Result<()> {
+        self.enqueue_in(1, call).await
+    }
+
+    async fn enqueue_in(&mut self, lane: i64, call: &Call) -> Result<()> {
         let body = self.inner.keys()?.seal_packed("call", &call.body)?;
         let now = self.now();
         self.execute(
             "INSERT INTO outbox (id, facility_id, exchange_id, kind, subject, body, state, due_at, attempts, \
-             created_at, fence) VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, 0, $8, 0)",
+             created_at, fence, lane) VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, 0, $8, 0, $9)",
             args![
                 call.id.to_string(),
                 call.facility.as_str(),
@@ -232,11 +237,12 @@ impl Tx {
                 &call.subject,
                 body,
                 call.due_at,
-                now
+                now,
+                lane
             ],
         )
         .await?;
-        self.wake(Queue::Outbox);
+        self.wake(if lane == 0 { Queue::Outbox } else { Queue::Calls });
         Ok(())
     }
 
@@ -292,6 +298,7 @@ impl Tx {
         )
         .await?;
         self.wake(Queue::Outbox);
+        self.wake(Queue::Calls);
         Ok(())
     }
 
@@ -307,6 +314,12 @@ impl Tx {
             .await?;
         self.wake(Queue::Inbox);
         Ok(changed > 0)
+    }
+
+    /// Whether an exchange's callback was given up.
+    pub async fn is_dead_letter(&mut self, exchange: Uuid) -> Result<bool> {
+        let sql = "SELECT id FROM inbox WHERE exchange_id = $1 AND state = 'dead' LIMIT 1";
+        Ok(self.optional(sql, args![exchange.to_string()]).await?.is_some())
     }
 
     /// The call whose attempt had this `REQUEST-ID`.
@@ -378,6 +391,17 @@ impl Tx {
         Ok(())
     }
 
+    /// Notes an attempt for each row that was leased.
+    pub(crate) async fn begin_attempts(&mut self, rows: &[Row]) -> Result<Vec<Sending>> {
+        let mut leased = Vec::with_capacity(rows.len());
+        for row in rows {
+            let sending = self.read_sending(row)?;
+            self.begin_attempt(&sending).await?;
+            leased.push(sending);
+        }
+        Ok(leased)
+    }
+
     async fn begin_attempt(&mut self, sending: &Sending) -> Result<()> {
         let now = self.now();
         let request_id = sending.request_id.to_string();
@@ -447,6 +471,6 @@ fn attempts(row: &Row) -> Result<u32> {
     u32::try_from(row.int("attempts")?).map_err(|error| StoreError::corrupt("attempts", error))
 }
 
-fn held(rows: u64) -> Result<()> {
+pub(crate) fn held(rows: u64) -> Result<()> {
     if rows == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
 }

@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
+mod backfill;
+mod backlog;
+mod bridge_watch;
 mod care_context;
 mod consent;
 mod database;
@@ -18,16 +22,24 @@ mod link_request;
 mod master_key;
 mod migrate;
 mod open;
+mod pace;
 mod patient;
 mod record;
 mod seal;
+mod share;
+mod sms;
 pub mod terminology;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod token_desk;
 mod transfer;
 mod wake;
+mod webhook;
 
+pub use audit::{AuditFault, AuditHead, AuditLine};
+pub use backfill::{BackfillProgress, ListedPage, Unlinked, Wanted};
+pub use backlog::Backlog;
+pub use bridge_watch::BridgeWatch;
 pub use care_context::CareContextFilter;
 pub use consent::StoredConsent;
 pub use database::Tx;
@@ -41,8 +53,11 @@ pub use link_request::{Asker, Discovered, LinkRequest, Offered};
 pub use master_key::master_key;
 pub(crate) use open::Inner;
 pub use open::{Options, Store};
+pub use pace::OpenCalls;
 pub use patient::PatientFilter;
 pub use record::{NewRecord, Record};
 pub use seal::{Key, fill, random_key};
+pub use share::{Share, ShareFilter};
 pub use transfer::{Page, PageEntry, Transfer, TransferContext};
 pub use wake::Queue;
+pub use webhook::{Attempted, Delivery, DeliveryState, Telling, Webhook};

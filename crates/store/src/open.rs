@@ -39,6 +39,9 @@ pub struct Options {
     pub master_key: Key,
     /// How long a worker keeps a row that it does not finish or renew.
     pub lease: Duration,
+    /// Whether another process may be working on the same SQLite file: a command beside a running bridge. What that one
+    /// holds is left to it then.
+    pub beside: bool,
     /// Tells the time.
     pub clock: SharedClock,
     /// Stops the store at a chosen commit.
@@ -54,6 +57,7 @@ impl Options {
             url: url.into(),
             master_key,
             lease: Duration::from_secs(15),
+            beside: false,
             clock,
             #[cfg(any(test, feature = "testing"))]
             kill_switch: None,
@@ -147,7 +151,9 @@ impl Store {
         store.migrate().await?;
         let keys = store.load_keys(&Wrapper::new(&options.master_key)?).await?;
         let _ = store.inner.keys.set(keys);
-        store.take_over_if_alone().await?;
+        if !options.beside {
+            store.take_over_if_alone().await?;
+        }
         #[cfg(any(test, feature = "testing"))]
         let store = store.with_kill_switch(options.kill_switch);
         Ok(store)

@@ -8,14 +8,32 @@ use tokio::sync::Notify;
 pub enum Queue {
     /// A callback to work on.
     Inbox,
-    /// A call to make.
+    /// A reply or a transfer to send.
     Outbox,
+    /// A call of the facility's own to make.
+    Calls,
     /// An event for the HMIS.
     Events,
+    /// An old visit to link, or room for one.
+    Backfill,
+    /// An event to be told to a webhook.
+    Webhooks,
 }
 
 impl Queue {
-    pub(crate) const ALL: [Self; 3] = [Self::Inbox, Self::Outbox, Self::Events];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Inbox, Self::Outbox, Self::Calls, Self::Events, Self::Backfill, Self::Webhooks];
+
+    fn bit(self) -> u8 {
+        match self {
+            Self::Inbox => 1,
+            Self::Outbox => 2,
+            Self::Calls => 4,
+            Self::Events => 8,
+            Self::Backfill => 16,
+            Self::Webhooks => 32,
+        }
+    }
 
     /// The name that instances tell each other.
     #[must_use]
@@ -23,34 +41,25 @@ impl Queue {
         match self {
             Self::Inbox => "inbox",
             Self::Outbox => "outbox",
+            Self::Calls => "calls",
             Self::Events => "events",
+            Self::Backfill => "backfill",
+            Self::Webhooks => "webhooks",
         }
     }
 }
 
-/// Which queues a transaction has put work in.
+/// Which queues a transaction has put work in: a bit each.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Wakes {
-    inbox: bool,
-    outbox: bool,
-    events: bool,
-}
+pub(crate) struct Wakes(u8);
 
 impl Wakes {
     pub(crate) fn add(&mut self, queue: Queue) {
-        match queue {
-            Queue::Inbox => self.inbox = true,
-            Queue::Outbox => self.outbox = true,
-            Queue::Events => self.events = true,
-        }
+        self.0 |= queue.bit();
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Queue> {
-        Queue::ALL.into_iter().filter(move |queue| match queue {
-            Queue::Inbox => self.inbox,
-            Queue::Outbox => self.outbox,
-            Queue::Events => self.events,
-        })
+        Queue::ALL.into_iter().filter(move |queue| self.0 & queue.bit() != 0)
     }
 }
 
@@ -59,7 +68,10 @@ impl Wakes {
 pub(crate) struct Signals {
     inbox: Notify,
     outbox: Notify,
+    calls: Notify,
     events: Notify,
+    backfill: Notify,
+    webhooks: Notify,
 }
 
 impl Signals {
@@ -67,7 +79,10 @@ impl Signals {
         match queue {
             Queue::Inbox => &self.inbox,
             Queue::Outbox => &self.outbox,
+            Queue::Calls => &self.calls,
             Queue::Events => &self.events,
+            Queue::Backfill => &self.backfill,
+            Queue::Webhooks => &self.webhooks,
         }
     }
 
@@ -77,10 +92,12 @@ impl Signals {
         }
     }
 
-    /// Inbox and outbox have one dispatcher each, which keeps a missed bell; events have many listeners.
+    /// All but events have one dispatcher each, which keeps a missed bell; events have many listeners.
     pub(crate) fn wake(&self, queue: Queue) {
         match queue {
-            Queue::Inbox | Queue::Outbox => self.of(queue).notify_one(),
+            Queue::Inbox | Queue::Outbox | Queue::Calls | Queue::Backfill | Queue::Webhooks => {
+                self.of(queue).notify_one();
+            }
             Queue::Events => self.of(queue).notify_waiters(),
         }
     }

@@ -105,6 +105,7 @@ fn already_done(operation: Operation, code: &str, words: &str) -> bool {
         Operation::OnDiscover => code == "1106",
         Operation::OnInit => code == "1107",
         Operation::OnConfirm => code == "1108" && !words.contains("unavailable"),
+        Operation::OnShare => code == "1087",
         _ => false,
     }
 }

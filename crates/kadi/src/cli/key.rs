@@ -50,7 +50,7 @@ struct CreateArgs {
     admin: bool,
 }
 
-fn facility_id(text: &str) -> Result<FacilityId, String> {
+pub(super) fn facility_id(text: &str) -> Result<FacilityId, String> {
     text.parse().map_err(|error: abdm::id::IdError| error.to_string())
 }
 

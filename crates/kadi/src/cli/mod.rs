@@ -1,12 +1,18 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error.
 
+mod audit;
 mod bench;
+mod bridge;
+mod bundle;
 mod config;
 mod demo;
+mod facility;
 mod fidelius;
 mod key;
+mod link;
 mod openapi;
 mod output;
+mod replay;
 mod sandbox;
 mod serve;
 mod signals;
@@ -60,7 +66,13 @@ enum Command {
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Sandbox(sandbox::SandboxArgs),
+    Bundle(bundle::BundleArgs),
     Key(key::KeyArgs),
+    Audit(audit::AuditArgs),
+    Replay(replay::ReplayArgs),
+    Facility(facility::FacilityArgs),
+    Bridge(bridge::BridgeArgs),
+    Link(link::LinkArgs),
     Config(config::ConfigArgs),
     Fidelius(fidelius::FideliusArgs),
     Openapi(openapi::OpenapiArgs),
@@ -76,7 +88,13 @@ pub fn main() -> ExitCode {
         Command::Serve(serve::ServeArgs) => serve::run(&cli.common),
         Command::Demo(args) => demo::run(&cli.common, &args),
         Command::Sandbox(args) => sandbox::run(&cli.common, args),
+        Command::Bundle(args) => bundle::run(args),
+        Command::Audit(args) => audit::run(&cli.common, args),
         Command::Key(args) => key::run(&cli.common, args),
+        Command::Replay(args) => replay::run(&cli.common, &args),
+        Command::Facility(args) => facility::run(&cli.common, args),
+        Command::Bridge(args) => bridge::run(&cli.common, args),
+        Command::Link(args) => link::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, &args),
         Command::Fidelius(args) => fidelius::run(args),
         Command::Openapi(openapi::OpenapiArgs) => openapi::run(),

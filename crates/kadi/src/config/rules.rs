@@ -19,6 +19,7 @@ struct Fixed {
     /// None: ABDM names none.
     registry_url: Option<&'static str>,
     abha_url: &'static str,
+    qr_url: &'static str,
 }
 
 const SANDBOX: Fixed = Fixed {
@@ -27,6 +28,7 @@ const SANDBOX: Fixed = Fixed {
     cm_id: "sbx",
     registry_url: Some("https://facilitysbx.abdm.gov.in"),
     abha_url: "https://abhasbx.abdm.gov.in/abha/api",
+    qr_url: "https://phrsbx.abdm.gov.in/share-profile",
 };
 
 const PRODUCTION: Fixed = Fixed {
@@ -35,6 +37,7 @@ const PRODUCTION: Fixed = Fixed {
     cm_id: "abdm",
     registry_url: None,
     abha_url: "https://abha.abdm.gov.in/api/abha",
+    qr_url: "https://phr.abdm.gov.in/share-profile",
 };
 
 /// The configuration, or all that is wrong with it.
@@ -112,6 +115,11 @@ fn check_hl7(config: &Config, layers: &mut Layers) {
 }
 
 fn check_environment(config: &mut Config, layers: &mut Layers) {
+    if config.share.qr_url.is_empty() {
+        let production = config.gateway.environment == Environment::Production;
+        let fixed = if production { PRODUCTION } else { SANDBOX };
+        fixed.qr_url.clone_into(&mut config.share.qr_url);
+    }
     let gateway = &mut config.gateway;
     let fixed = match gateway.environment {
         Environment::Sandbox => SANDBOX,
@@ -156,6 +164,7 @@ fn check_addresses(config: &mut Config, layers: &mut Layers) {
     if !config.gateway.base_url.is_empty() {
         check("gateway.base_url", &mut config.gateway.base_url);
     }
+    check("share.qr_url", &mut config.share.qr_url);
     let others = [
         ("server.public_url", &mut config.server.public_url),
         ("gateway.registry_url", &mut config.gateway.registry_url),

@@ -25,6 +25,7 @@ pub struct Config {
     pub objects: Objects,
     pub keys: Keys,
     pub linking: Linking,
+    pub share: Share,
     /// None unless the file or the environment sets a key of the section.
     pub sms: Option<Sms>,
     pub hl7: Hl7,
@@ -108,6 +109,8 @@ pub struct Gateway {
     /// At least `token_window`.
     #[serde(deserialize_with = "units::duration")]
     pub callback_overdue: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    pub bridge_watch: Duration,
 }
 
 impl Gateway {
@@ -197,6 +200,17 @@ pub struct Linking {
     pub year_band: u8,
     pub on_discover_hiu_id: bool,
     pub sms_visit_days: u32,
+    pub sms_again_days: u32,
+}
+
+/// The queue at a counter, and its code.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    #[serde(deserialize_with = "units::duration")]
+    pub token_ttl: Duration,
+    /// Set, `http(s)://`, without a slash at its end.
+    pub qr_url: String,
 }
 
 /// What sends the texts.

@@ -13,6 +13,7 @@ use domain::exchange::ExchangeState;
 use domain::facility::Facility;
 use jiff::Timestamp;
 use store::{Made, Sending, Tx};
+use uuid::Uuid;
 
 use super::{Ctx, Result, outcome, problem};
 
@@ -40,6 +41,21 @@ pub async fn tell(
     let subject = context.reference.as_str();
     super::begin(tx, &facility.id, Operation::ContextNotify, subject, serde_json::to_vec(&body)?).await?;
     Ok(())
+}
+
+/// Tells of a visit that does not exist, so that ABDM answers by callback that it knows none: the cheapest proof that
+/// callbacks arrive, for ABDM has no ping. Nothing is linked, nobody is told. Gives the call, which is its exchange too;
+/// who asked for it closes it, or it would be tried again as any that comes too early.
+pub async fn probe(tx: &mut Tx, facility: &Facility, address: &AbhaAddress) -> Result<Uuid> {
+    let unknown = "kadi-callback-test";
+    let care_context = CareContextId {
+        patient_reference: Personal::from(unknown),
+        care_context_reference: unknown.parse().map_err(super::unwritable)?,
+    };
+    let types = vec![HiType::HealthDocumentRecord];
+    let date = AbdmTime(tx.now());
+    let body = ContextNotify::new(address.clone(), care_context, types, date, facility.hip_id.clone());
+    super::begin(tx, &facility.id, Operation::ContextNotify, unknown, serde_json::to_vec(&body)?).await
 }
 
 /// The notify was sent, or could not be.

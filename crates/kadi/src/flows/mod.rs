@@ -9,11 +9,17 @@
 //! - [`on_sent`]: a call of ours was sent, or could not be.
 //! - [`on_overdue`]: an exchange should have been answered by now.
 
+pub mod adoption;
+pub mod bridge;
 pub mod consent;
 pub mod context_notify;
 pub mod link;
 pub mod link_token;
 mod outcome;
+pub mod profile;
+pub mod replay;
+pub mod share;
+pub mod sms;
 pub mod transfer;
 pub mod user_link;
 pub mod visits;
@@ -61,7 +67,11 @@ pub struct Rules {
     /// How many one-time passwords are sent and may be wrong.
     pub otp: domain::otp::Limits,
     /// How long sending a password is tried; none if there is nothing to send it by.
-    pub sms: Option<Duration>,
+    pub otp_give_up: Option<Duration>,
+    /// How long a counter's token lives.
+    pub token_life: Duration,
+    /// When a stored visit leads to a deep link by SMS.
+    pub sms: sms::SmsRules,
 }
 
 /// Why a flow did not end.
@@ -119,6 +129,7 @@ pub async fn on_callback(ctx: &Ctx<'_>, tx: &mut Tx, received: &Received) -> Res
             context_notify::on_notify(ctx, tx, &facility, &wire::read(&received.body)?).await?;
         }
         Callback::ConsentNotify => consent::on_notify(tx, &facility, received).await?,
+        Callback::OnSmsNotify => sms::on_notify(tx, &facility, &wire::read(&received.body)?).await?,
         Callback::HealthInformationRequest => transfer::on_request(ctx, tx, &facility, received).await?,
         Callback::Discover | Callback::DiscoverV05 => {
             user_link::discover::on_discover(ctx, tx, &facility, received).await?;
@@ -129,7 +140,7 @@ pub async fn on_callback(ctx: &Ctx<'_>, tx: &mut Tx, received: &Received) -> Res
         Callback::LinkConfirm | Callback::LinkConfirmV05 => {
             user_link::confirm::on_confirm(ctx, tx, &facility, received).await?;
         }
-        other => return Err(FlowError::Unknown(other.path().to_owned())),
+        Callback::ProfileShare => share::on_share(ctx, tx, &facility, received).await?,
     }
     tx.finish_received(received.lease).await?;
     Ok(())
@@ -153,6 +164,8 @@ pub async fn on_sent(
         Operation::GenerateToken => link_token::on_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::LinkCareContexts => link::on_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::ContextNotify => context_notify::on_sent(ctx, tx, sending, outcome).await,
+        Operation::SmsNotify => sms::on_sent(ctx, tx, &facility, sending, outcome).await,
+        Operation::OnShare => share::on_reply_sent(ctx, tx, sending, outcome).await,
         Operation::OnRequest => transfer::on_reply_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::TransferNotify => transfer::on_notify_sent(ctx, tx, sending, outcome).await,
         Operation::OnConfirm | Operation::OnConfirmV05 => {
@@ -188,6 +201,7 @@ pub async fn on_overdue(ctx: &Ctx<'_>, tx: &mut Tx, exchange: &Exchange) -> Resu
                 link_token::on_silence(ctx, tx, &facility, &made, error.clone()).await?;
             }
             Some(Operation::ContextNotify) => tx.close_call(made.id).await?,
+            Some(Operation::SmsNotify) => sms::on_silence(tx, &facility, &made).await?,
             // ABDM knows a care context again: asking once more has no second effect.
             _ => tx.resend_call(made.id, now).await?,
         }
@@ -228,7 +242,7 @@ pub(crate) async fn begin(
         body,
         due_at: now,
     };
-    tx.enqueue(&call).await?;
+    tx.enqueue_own(&call).await?;
     Ok(id)
 }
 

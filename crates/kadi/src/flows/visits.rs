@@ -9,7 +9,7 @@ use domain::patient::Patient;
 use domain::reference::{CareContextRef, PatientRef};
 use store::{NewRecord, Record, Tx};
 
-use super::{Ctx, Result, context_notify, link};
+use super::{Ctx, Result, context_notify, link, sms};
 
 /// A stored visit.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,7 @@ pub async fn put(
         let new: Vec<_> = new.into_iter().map(|record| record.hi_type).collect();
         follow_up(tx, facility, patient, before.as_ref().unwrap_or(context), &new).await?;
         link::plan(ctx, tx, facility, owner).await?;
+        sms::visit_stored(ctx, tx, facility, (patient, context, &records)).await?;
     }
     let context = tx.care_context(id, owner, reference).await?.unwrap_or_else(|| context.clone());
     Ok(Stored { context, records, created })

@@ -25,13 +25,15 @@ use serde::Deserialize;
 use store::Stored;
 
 use crate::bridge::Bridge;
+use crate::flows::share::APP_WAITS;
 use crate::flows::user_link;
 
 /// The callbacks that have a flow.
-const SERVED: [Callback; 11] = [
+const SERVED: [Callback; 13] = [
     Callback::OnGenerateToken,
     Callback::OnCareContext,
     Callback::OnContextNotify,
+    Callback::OnSmsNotify,
     Callback::ConsentNotify,
     Callback::HealthInformationRequest,
     Callback::Discover,
@@ -40,6 +42,7 @@ const SERVED: [Callback; 11] = [
     Callback::DiscoverV05,
     Callback::LinkInitV05,
     Callback::LinkConfirmV05,
+    Callback::ProfileShare,
 ];
 /// How soon our reply to a callback must be with ABDM (ABDM V3: 60 s for a consent).
 const REPLY_WITHIN: Duration = Duration::from_mins(1);
@@ -171,7 +174,8 @@ async fn route(bridge: &Bridge, headers: &HeaderMap, body: &[u8]) -> Result<Faci
 }
 
 fn reply_by(callback: Callback, now: Timestamp) -> Option<Timestamp> {
-    callback.reply().map(|_| now + REPLY_WITHIN)
+    let within = if callback == Callback::ProfileShare { APP_WAITS } else { REPLY_WITHIN };
+    callback.reply().map(|_| now + within)
 }
 
 /// What an exchange that ABDM begins is about: ids only.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use abdm::path::Callback;
 use store::{Queue, Received};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -10,9 +11,13 @@ use tokio_util::task::TaskTracker;
 use super::{CONTENDED_TRIES, INBOX_AT_ONCE, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, room};
 use crate::bridge::Bridge;
 use crate::flows::{self, FlowError};
+use crate::metrics;
 
 /// How often a callback is tried that fails for no known reason, before it becomes a dead letter.
 const TRIES: u32 = 10;
+
+/// Callbacks that end a call of ours, and so make room for the next old visit.
+const RESULTS: [&str; 2] = [Callback::OnGenerateToken.path(), Callback::OnCareContext.path()];
 
 pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: CancellationToken) {
     let permits = Arc::new(Semaphore::new(INBOX_AT_ONCE));
@@ -29,10 +34,14 @@ pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: Cancellat
         for received in leased {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             let bridge = Arc::clone(&bridge);
+            let is_result = RESULTS.contains(&received.kind.as_str());
             tasks.spawn(async move {
                 work(&bridge, received).await;
                 drop(permit);
                 bridge.store.wake(Queue::Inbox);
+                if is_result {
+                    bridge.store.wake(Queue::Backfill);
+                }
             });
         }
         if idle || permits.available_permits() == 0 {
@@ -54,7 +63,9 @@ async fn work(bridge: &Bridge, received: Received) {
             _ => break,
         }
     }
-    let duration_ms = bridge.clock.elapsed().saturating_sub(started).as_millis();
+    let took = bridge.clock.elapsed().saturating_sub(started);
+    let duration_ms = took.as_millis();
+    metrics::callback(&received.kind, if result.is_ok() { "done" } else { "again" }, took);
     match result {
         Ok(()) => tracing::info!(
             callback = %received.kind, facility.id = %received.facility, request.id = %received.request_id,

@@ -3,11 +3,15 @@
 //! A dispatcher leases what is due, works on it beside others up to a limit, and sleeps until it is woken or a
 //! poll's time is over. A wake-up is a hint; the poll finds what a lost one left behind.
 
+mod backfill;
+mod bridge_watch;
 mod inbox;
 mod outbox;
+mod own_calls;
 mod pages;
 mod sms;
 mod sweep;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +22,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::bridge::Bridge;
 use crate::flows::{Ctx, FlowError};
+pub use webhooks::{SECRET_PREFIX, client as webhook_client};
+
+pub use own_calls::Ear;
 
 /// How often a queue is looked at without having been woken; also how finely the waits of retries are kept.
 const POLL: Duration = Duration::from_secs(1);
@@ -28,8 +35,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Callbacks worked on at once.
 const INBOX_AT_ONCE: usize = 32;
-/// Calls under way at once.
+/// Replies and transfers under way at once.
 const OUTBOX_AT_ONCE: usize = 64;
+/// Calls of the facilities' own under way at once: few enough to leave replies their room.
+const OWN_AT_ONCE: usize = 32;
 /// How often a transaction that met another is run again.
 const CONTENDED_TRIES: u32 = 10;
 
@@ -38,6 +47,10 @@ const CONTENDED_TRIES: u32 = 10;
 pub fn start(bridge: &Arc<Bridge>, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(inbox::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
     tasks.spawn(outbox::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
+    tasks.spawn(webhooks::run(Arc::clone(bridge), stop.clone()));
+    tasks.spawn(own_calls::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
+    tasks.spawn(backfill::run(Arc::clone(bridge), stop.clone()));
+    tasks.spawn(bridge_watch::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(sweep::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(listen(Arc::clone(bridge), stop.clone()));
     tasks.spawn(fetch_keys(Arc::clone(bridge), stop.clone()));

@@ -1,4 +1,5 @@
-//! Sends what is on disk: prepare, send, classify, record.
+//! Sends what is on disk: prepare, send, classify, record. This dispatcher takes replies and transfers, which somebody
+//! waits for; what a facility begins itself has its own, [`super::own_calls`], which sends by the same steps.
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use super::{
 use crate::bridge::Bridge;
 use crate::flows::user_link::SMS;
 use crate::flows::{self, FlowError, TRANSFER, link, link_token};
+use crate::metrics;
 
 pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: CancellationToken) {
     let permits = Arc::new(Semaphore::new(OUTBOX_AT_ONCE));
@@ -52,7 +54,7 @@ pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: Cancellat
 }
 
 /// Works on one row and keeps its lease meanwhile; stops at once if the lease is lost.
-async fn work(bridge: &Bridge, sending: Sending, stop: &CancellationToken) {
+pub(super) async fn work(bridge: &Bridge, sending: Sending, stop: &CancellationToken) {
     let work = async {
         if sending.kind == TRANSFER {
             pages::serve(bridge, &sending, stop).await
@@ -91,7 +93,10 @@ async fn keep_lease(bridge: &Bridge, sending: &Sending) -> StoreError {
 async fn call(bridge: &Bridge, sending: &Sending) -> flows::Result<()> {
     let started = bridge.clock.elapsed();
     let outcome = send(bridge, sending).await?;
-    let duration_ms = bridge.clock.elapsed().saturating_sub(started).as_millis();
+    bridge.ear.hear(sending, &outcome);
+    let took = bridge.clock.elapsed().saturating_sub(started);
+    metrics::call(&sending.kind, outcome.as_ref().copied(), took);
+    let duration_ms = took.as_millis();
     match &outcome {
         Ok(()) => tracing::info!(
             operation = %sending.kind, facility.id = %sending.facility, request.id = %sending.request_id,

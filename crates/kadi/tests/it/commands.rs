@@ -126,9 +126,79 @@ fn a_bridge_without_credentials_says_what_is_missing() {
     assert!(text.contains("gateway.client_id is not set"), "{text}");
 }
 
+#[tokio::test]
+async fn the_codes_of_a_facility_are_written_to_a_file_or_to_standard_output() {
+    let here = Here::new();
+    let qr = ["facility", "qr", "--facility", crate::world::FACILITY];
+    let missing = here.run(&qr);
+    assert_eq!((missing.status.code(), missing.stdout.len()), (Some(1), 0));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("there is no facility"));
+    let config = kadi::config::Config::load_with(Some(&here.folder.path().join("kadi.toml")), []).unwrap();
+    let store = kadi::start::open_store(&config, abdm::clock::SystemClock::shared()).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.put_facility(&crate::world::facility()).await.unwrap();
+    tx.commit().await.unwrap();
+    store.close().await;
+
+    let run = |more: &[&str]| here.run(&[&qr, more].concat());
+    assert!(run(&[]).stdout.starts_with(b"\x89PNG"));
+    let drawing = run(&["--counter", "OPD1", "--format", "svg"]);
+    assert!(drawing.stdout.starts_with(b"<svg ") && drawing.stderr.is_empty(), "{drawing:?}");
+    let poster = run(&["--format", "pdf", "--out", "poster.pdf"]);
+    assert_eq!((poster.status.code(), poster.stdout.len()), (Some(0), 0), "{poster:?}");
+    assert!(std::fs::read(here.folder.path().join("poster.pdf")).unwrap().starts_with(b"%PDF-"));
+    let wrong = run(&["--counter", "a b"]);
+    assert_eq!((wrong.status.code(), wrong.stdout.len()), (Some(1), 0));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("1 to 20 letters and digits"));
+    assert_eq!(run(&["--format", "gif"]).status.code(), Some(2));
+}
+
 #[test]
 fn the_openapi_document_is_printed() {
     let text = Here::new().lines(&["openapi"]).join("\n");
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["info"]["title"], "Kadi");
+}
+
+#[tokio::test]
+async fn the_audit_trail_is_verified_exported_and_held_against_what_was_noted_before() {
+    let here = Here::new();
+    here.lines(&["key", "list"]);
+    assert!(here.lines(&["audit", "verify"]).is_empty(), "no facility, no trail");
+    let path = here.folder.path().join("data");
+    let key = store::master_key(&format!("file://{}", path.join("master.key").display())).unwrap();
+    let url = format!("sqlite://{}", path.join("kadi.db").display());
+    let options = store::Options::new(url.clone(), key, abdm::clock::SystemClock::shared());
+    let store = store::Store::open(options).await.unwrap();
+    let facility = crate::world::id();
+    for subject in ["MR-1", "MR-2", "MR-3"] {
+        let mut tx = store.begin().await.unwrap();
+        tx.put_facility(&crate::world::facility()).await.unwrap();
+        tx.audit(&facility, "key 1", "patient stored", subject).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let verified = here.lines(&["audit", "verify"]);
+    let end: Vec<&str> = verified[0].split('\t').collect();
+    assert_eq!((verified.len(), end[0], end[1], end[2].len()), (1, "IN2810014366", "3", 64));
+    let exported = here.lines(&["audit", "export", "--facility", "IN2810014366"]);
+    let last: serde_json::Value = serde_json::from_str(&exported[2]).unwrap();
+    assert_eq!((&last["subject"], &last["hash"]), (&"MR-3".into(), &end[2].into()));
+    let noted = end.join(":");
+    here.lines(&["audit", "verify", "--expect", &noted]);
+
+    let mut raw = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    sqlx::query("DELETE FROM audit WHERE seq = 3").execute(&mut raw).await.unwrap();
+    let broken = here.run(&["audit", "verify"]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("ends at line 2, and should at line 3"));
+    // Whoever moves the end too is whole again in himself, and not beside what was noted.
+    let before: serde_json::Value = serde_json::from_str(&exported[1]).unwrap();
+    sqlx::query("UPDATE audit_head SET seq = 2, hash = $1")
+        .bind(before["hash"].as_str().unwrap())
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    assert_eq!(here.lines(&["audit", "verify"]).len(), 1);
+    assert_eq!(here.run(&["audit", "verify", "--expect", &noted]).status.code(), Some(1));
+    assert_eq!(here.run(&["audit", "verify", "--facility", "IN0000000009"]).status.code(), Some(1));
 }

@@ -206,9 +206,83 @@ async fn a_facilitys_key_shows_its_own_exchanges_and_no_others() {
 }
 
 #[tokio::test]
+async fn the_queue_shows_who_scanned_and_renews_itself_when_somebody_else_does() {
+    let browser = Browser::signed_in().await;
+    let empty = browser.page("/console/queue").await;
+    assert!(empty.contains("Nobody has scanned") && empty.contains("All counters"), "{empty}");
+    browser.api.scanned(RAMESH, "OPD1").await;
+    let live = |page: &str| {
+        let (_, rest) = page.split_once("hx-get=\"").unwrap();
+        rest.split('"').next().unwrap().replace("&amp;", "&")
+    };
+    let part = browser.get(&live(&empty)).await;
+    assert_eq!(part.status(), StatusCode::OK);
+    let part = part.text().await.unwrap();
+    assert!(part.trim_start().starts_with("<section id=\"queue\""), "a part, not a page: {part}");
+    for text in [
+        "Ramesh Kumar",
+        "Male, 40",
+        "91-1234-0704-2043",
+        RAMESH,
+        "9876543210",
+        "OPD1",
+        "11:30",
+        "New here",
+        "1 waiting",
+    ] {
+        assert!(part.contains(text), "{text}\n{part}");
+    }
+    assert_eq!(browser.get(&live(&part)).await.status(), StatusCode::NO_CONTENT, "nothing has changed");
+    let page = browser.page("/console/queue?counter=OPD1").await;
+    assert!(page.contains("Ramesh Kumar"));
+    assert!(!browser.page("/console/queue?counter=OPD2").await.contains("Ramesh Kumar"));
+    browser.api.known_patient("MR-1", RAMESH).await;
+    let known = browser.get(&live(&part)).await.text().await.unwrap();
+    assert!(known.contains("MR-1") && !known.contains("New here"), "{known}");
+    browser.api.world.clock.advance(Duration::from_hours(14));
+    assert!(browser.get("/console/queue").await.status() == StatusCode::SEE_OTHER, "the session is over");
+}
+
+#[tokio::test]
+async fn somebody_is_called_to_the_desk_and_put_back_by_a_form_of_this_session_only() {
+    let mut browser = Browser::signed_in().await;
+    browser.api.scanned(RAMESH, "OPD1").await;
+    let page = browser.page("/console/queue").await;
+    let (_, rest) = page.split_once("action=\"/console/queue/").unwrap();
+    let id = rest.split('"').next().unwrap().to_owned();
+    let path = format!("/console/queue/{id}");
+    let facility = crate::world::FACILITY;
+    let forged = [("csrf", "wrong"), ("facility", facility), ("state", "called")];
+    assert_eq!(browser.post(&path, &forged, &[]).await.status(), StatusCode::FORBIDDEN);
+    let token = csrf(&page);
+    for (state, shown) in [("called", "0 waiting"), ("waiting", "1 waiting")] {
+        let form = [("csrf", &*token), ("facility", facility), ("counter", "OPD1"), ("state", state)];
+        let response = browser.post(&path, &form, &[]).await;
+        let to = response.headers()["location"].to_str().unwrap().to_owned();
+        assert_eq!(to, format!("/console/queue?facility={facility}&counter=OPD1"));
+        assert!(browser.page(&to).await.contains(shown));
+    }
+    browser.api.other_facility("IN0000000002").await;
+    let key = browser.api.key(Some("IN0000000002")).await;
+    browser.sign_in(&key).await;
+    assert!(!browser.page("/console/queue").await.contains("Ramesh"));
+    assert_eq!(
+        browser.get(&format!("/console/queue?facility={facility}")).await.status(),
+        StatusCode::NOT_FOUND
+    );
+    let live = format!("/console/queue/live?facility={facility}");
+    assert_eq!(browser.get(&live).await.status(), StatusCode::NOT_FOUND);
+    let token = csrf(&browser.page("/console/queue").await);
+    for facility in [facility, "IN0000000002"] {
+        let form = [("csrf", &*token), ("facility", facility), ("state", "called")];
+        assert_eq!(browser.post(&path, &form, &[]).await.status(), StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
 async fn pages_forbid_what_they_do_not_need_and_assets_are_kept() {
     let browser = Browser::signed_in().await;
-    for path in ["/console/exchanges", "/console/sign-in", "/docs"] {
+    for path in ["/console/exchanges", "/console/queue", "/console/sign-in", "/docs"] {
         let response = browser.get(path).await;
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
         assert!(

@@ -42,13 +42,17 @@ pub struct Mortal {
     database: TestDatabase,
     pub config: Config,
     pub switch: Arc<KillSwitch>,
-    bridge: Option<(Running, Runtime)>,
+    pub bridge: Option<(Running, Runtime)>,
     _folder: TempDir,
 }
 
 impl Mortal {
+    pub async fn new(database: TestDatabase, switch: KillSwitch) -> Self {
+        Self::with(database, switch, "").await
+    }
+
     /// With more lines in its configuration.
-    pub async fn new(database: TestDatabase, switch: KillSwitch, more: &str) -> Self {
+    pub async fn with(database: TestDatabase, switch: KillSwitch, more: &str) -> Self {
         let clock = ManualClock::at("2026-01-20T06:00:00Z".parse().unwrap());
         let timing = Timing { refused_repeat: STEP, refused_repeats: 200, ..Timing::default() };
         let settings = SandboxConfig { timing, ..SandboxConfig::default() };
@@ -87,22 +91,20 @@ impl Mortal {
         self.bridge = Some((running, runtime));
     }
 
-    /// How many commits the first life made, and whether it died.
-    pub fn end(mut self) -> (u64, bool) {
-        let first_life = (self.switch.commits(), self.switch.is_dead());
-        if let Some((running, runtime)) = self.bridge.take() {
-            drop(running);
-            runtime.shutdown_background();
-        }
-        first_life
-    }
-
     /// If the switch has fired: throws the bridge away and starts it again.
     async fn resurrect(&mut self) {
         let Some((running, runtime)) = self.bridge.take() else { return };
         drop(running);
         runtime.shutdown_background();
         self.boot(None).await;
+    }
+
+    /// Throws the bridge away for good.
+    pub fn end(&mut self) {
+        if let Some((running, runtime)) = self.bridge.take() {
+            drop(running);
+            runtime.shutdown_background();
+        }
     }
 
     fn is_dead(&self, lives: usize) -> bool {
@@ -187,7 +189,7 @@ pub async fn is_stored_as_linked(bridge: &Bridge, patient: &Patient) -> bool {
 
 /// Runs the exchange with this switch to its end; says how many commits its first life made, and whether it died.
 async fn exchange(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
-    let mut world = Mortal::new(database, switch, "").await;
+    let mut world = Mortal::new(database, switch).await;
     let mut lives = 0;
     let patient = known_patient(&world.sandbox, "P1", RAMESH);
     let whose = patient.clone();
@@ -230,7 +232,9 @@ async fn exchange(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
     }
     let violations = world.sandbox.state().violations();
     assert!(violations.is_empty(), "{violations:#?}");
-    world.end()
+    let first_life = (world.switch.commits(), world.switch.is_dead());
+    world.end();
+    first_life
 }
 
 /// Runs `exchange` unharmed, and then with a death at each of its commits.

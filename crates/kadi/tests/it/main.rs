@@ -5,6 +5,16 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod backfill;
+#[cfg(test)]
+mod backfill_kill;
+#[cfg(test)]
+mod bridge_setup;
+#[cfg(test)]
+mod bridge_watch;
+#[cfg(test)]
+mod bundle;
+#[cfg(test)]
 mod callback_shapes;
 #[cfg(test)]
 mod callbacks;
@@ -25,6 +35,8 @@ mod fidelius;
 #[cfg(test)]
 mod hl7;
 #[cfg(test)]
+mod hospital_linking_cases;
+#[cfg(test)]
 mod link_delivery;
 #[cfg(test)]
 mod link_faults;
@@ -35,7 +47,17 @@ mod linking;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod pace;
+#[cfg(test)]
 mod privacy;
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod share;
+#[cfg(test)]
+mod sms;
 #[cfg(test)]
 mod steps;
 #[cfg(test)]
@@ -46,5 +68,6 @@ mod transfer;
 mod transfer_pages;
 #[cfg(test)]
 mod user_link;
+mod webhooks;
 #[cfg(test)]
 mod world;

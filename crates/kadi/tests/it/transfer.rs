@@ -239,7 +239,9 @@ fn strict() -> flows::Rules {
         allow_insecure: false,
         discovery: domain::discovery::Settings::default(),
         otp: domain::otp::Limits::default(),
-        sms: None,
+        otp_give_up: None,
+        token_life: second * 1800,
+        sms: flows::sms::SmsRules { visit_days: 7, again_after: hour * 720 },
     }
 }
 

@@ -1,7 +1,9 @@
 //! A document while it is being built: its entries, its ids and its problems.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use sha1::{Digest as _, Sha1};
 use uuid::Uuid;
 
 use crate::canonical;
@@ -21,14 +23,14 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x6e72_6365_732d_4005_b28c_6468_6b61_646
 /// A resource of the document that others may point at.
 #[derive(Clone)]
 pub(crate) struct Ref {
-    urn: String,
+    urn: Arc<str>,
     kind: &'static str,
-    display: Option<String>,
+    display: Option<Arc<str>>,
 }
 
 impl Ref {
     pub fn to<'a>(&self) -> Map<'a> {
-        Map::with_capacity(1).with("reference", self.urn.clone())
+        Map::with_capacity(1).with("reference", Arc::clone(&self.urn))
     }
 
     /// With the name of the one pointed at, for readers that do not follow.
@@ -43,18 +45,18 @@ impl Ref {
 
     /// A number of its own: the URN by which the document knows it.
     pub fn own_number(&self) -> String {
-        self.urn.clone()
+        self.urn.as_ref().to_owned()
     }
 
     pub fn displayed(mut self, display: Option<&str>) -> Self {
-        self.display = display.map(str::to_owned);
+        self.display = display.map(Arc::from);
         self
     }
 }
 
 /// A resource with the place of the input that it came from.
 pub(crate) struct Entry<'a> {
-    pub urn: String,
+    pub urn: Arc<str>,
     pub kind: &'static str,
     pub node: Map<'a>,
     pub origin: String,
@@ -95,7 +97,7 @@ impl<'a> Doc<'a> {
     pub fn new<T: Record + serde::Serialize>(hi_type: HiType, record: &'a T, context: &'a Context) -> Self {
         let head = record.head();
         let ids = namespace(hi_type, record, &head, context);
-        let composition = urn(ids, "Composition");
+        let composition = urn(new_v5(ids, b"Composition"));
         let nobody = Ref { urn: composition, kind: "Patient", display: None };
         Self {
             hi_type,
@@ -121,14 +123,14 @@ impl<'a> Doc<'a> {
     }
 
     /// The UUID of something of this document that has one name.
-    pub fn id(&self, name: &str) -> Uuid {
-        Uuid::new_v5(&self.ids, name.as_bytes())
+    pub fn id(&self, name: &str) -> String {
+        text(new_v5(self.ids, name.as_bytes()))
     }
 
     /// Opens a resource of a profile: the members that every one begins with.
     pub fn open(&mut self, kind: &'static str, profile: &'static str) -> Draft<'a> {
         self.made += 1;
-        let id = self.id(&format!("{kind}/{}", self.made));
+        let id = new_v5(self.ids, format!("{kind}/{}", self.made).as_bytes());
         Draft::new(kind, profile, id)
     }
 
@@ -142,7 +144,7 @@ impl<'a> Doc<'a> {
     pub fn add_bare(&mut self, draft: Draft<'a>, place: &Place<'_>) -> Ref {
         let Draft { kind, urn, mut head, body } = draft;
         head.append(body);
-        let reference = Ref { urn: urn.clone(), kind, display: None };
+        let reference = Ref { urn: Arc::clone(&urn), kind, display: None };
         self.entries.push(Entry { urn, kind, node: head, origin: place.to_string() });
         reference
     }
@@ -157,10 +159,8 @@ impl<'a> Doc<'a> {
 
     /// The document as a Bundle; its Composition is the first entry.
     pub fn finish(self) -> (Map<'a>, Vec<Origin>) {
-        let origins =
-            self.entries.iter().map(|e| Origin { kind: e.kind, origin: e.origin.clone() }).collect();
         let stamp = self.date.instant();
-        let identifier = self.id("Bundle.identifier").to_string();
+        let identifier = self.id("Bundle.identifier");
         let security = Map::with_capacity(3)
             .with("system", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality")
             .with("code", "V")
@@ -170,12 +170,13 @@ impl<'a> Doc<'a> {
             .with("lastUpdated", stamp.clone())
             .with("profile", vec!["https://nrces.in/ndhm/fhir/r4/StructureDefinition/DocumentBundle"])
             .with("security", vec![security]);
-        let entries: Vec<Node<'a>> = self
-            .entries
-            .into_iter()
-            .map(|e| Map::with_capacity(2).with("fullUrl", e.urn).with("resource", e.node).into())
-            .collect();
-        let bundle_id = Uuid::new_v5(&self.ids, b"Bundle").to_string();
+        let mut origins = Vec::with_capacity(self.entries.len());
+        let mut entries: Vec<Node<'a>> = Vec::with_capacity(self.entries.len());
+        for Entry { urn, kind, node, origin } in self.entries {
+            origins.push(Origin { kind, origin });
+            entries.push(Map::with_capacity(2).with("fullUrl", urn).with("resource", node).into());
+        }
+        let bundle_id = text(new_v5(self.ids, b"Bundle"));
         let bundle = Map::with_capacity(8)
             .with("resourceType", "Bundle")
             .with("id", bundle_id)
@@ -201,7 +202,7 @@ pub(crate) struct Origin {
 /// A resource that is not in the document yet.
 pub(crate) struct Draft<'a> {
     kind: &'static str,
-    urn: String,
+    urn: Arc<str>,
     head: Map<'a>,
     body: Map<'a>,
 }
@@ -210,16 +211,16 @@ impl<'a> Draft<'a> {
     fn new(kind: &'static str, profile: &'static str, id: Uuid) -> Self {
         let mut head = Map::with_capacity(16);
         head.put("resourceType", kind);
-        head.put("id", id.to_string());
+        head.put("id", text(id));
         let meta =
             Map::with_capacity(1).with("profile", vec![Node::from(format!("{}{profile}", systems::PROFILE))]);
         head.put("meta", meta);
-        Self { kind, urn: id.urn().to_string(), head, body: Map::with_capacity(12) }
+        Self { kind, urn: urn(id), head, body: Map::with_capacity(12) }
     }
 
     /// The reference by which others will find it.
     pub fn reference(&self) -> Ref {
-        Ref { urn: self.urn.clone(), kind: self.kind, display: None }
+        Ref { urn: Arc::clone(&self.urn), kind: self.kind, display: None }
     }
 
     pub fn put(&mut self, key: &'static str, value: impl Into<Node<'a>>) {
@@ -247,8 +248,23 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn urn(namespace: Uuid, name: &str) -> String {
-    Uuid::new_v5(&namespace, name.as_bytes()).urn().to_string()
+fn urn(id: Uuid) -> Arc<str> {
+    let mut text = Uuid::encode_buffer();
+    Arc::from(&*id.urn().encode_lower(&mut text))
+}
+
+fn text(id: Uuid) -> String {
+    let mut text = Uuid::encode_buffer();
+    id.hyphenated().encode_lower(&mut text).to_owned()
+}
+
+/// A UUID of version 5 (RFC 9562). The `uuid` crate's own is as right, but hashes without the processor's help, which
+/// for a record's content takes longer than reading it.
+fn new_v5(namespace: Uuid, name: &[u8]) -> Uuid {
+    let hash = Sha1::new().chain_update(namespace.as_bytes()).chain_update(name).finalize();
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(hash).for_each(|(byte, hashed)| *byte = hashed);
+    uuid::Builder::from_sha1_bytes(bytes).into_uuid()
 }
 
 /// What all ids of a document are derived from: facility, patient, visit, place
@@ -268,5 +284,5 @@ fn namespace<T: serde::Serialize>(hi_type: HiType, record: &T, head: &Head<'_>, 
         canonical::write(&version, &mut content);
     }
     canonical::write(record, &mut content);
-    Uuid::new_v5(&NAMESPACE, &content)
+    new_v5(NAMESPACE, &content)
 }

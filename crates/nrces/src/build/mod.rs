@@ -170,12 +170,9 @@ fn conclude(doc: Doc<'_>) -> Result<Built, Vec<Issue>> {
         return Err(issues);
     }
     let (bundle, origins) = doc.finish();
-    // Written before it becomes a tree for the validator: this form is the quicker to write.
-    let json = serde_json::to_string(&bundle).unwrap_or_default();
-    let bundle = bundle.into_value();
     issues.extend(origin::validate_built(&bundle, &origins));
     if issues.iter().any(Issue::is_error) {
         return Err(issues);
     }
-    Ok(Built { json, issues, local_codes })
+    Ok(Built { json: bundle.to_json(), issues, local_codes })
 }

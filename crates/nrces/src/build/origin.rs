@@ -1,14 +1,13 @@
 //! Where in the input a problem of the built document came from.
 
-use serde_json::Value;
-
 use super::doc::Origin;
+use crate::fhir::Map;
 use crate::issue::Issue;
-use crate::validate::{Mode, validate};
+use crate::validate;
 
 /// Validates a built document; locations become pointers into the input.
-pub(super) fn validate_built(bundle: &Value, origins: &[Origin]) -> Vec<Issue> {
-    let mut issues = validate(bundle, Mode::Send);
+pub(super) fn validate_built(bundle: &Map<'_>, origins: &[Origin]) -> Vec<Issue> {
+    let mut issues = validate::validate_built(bundle);
     issues.retain(|issue| !is_price_without_code(issue));
     for issue in &mut issues {
         retell(issue, origins);

@@ -109,7 +109,7 @@ const STATUSES: [&str; 4] = ["preliminary", "final", "amended", "entered-in-erro
 pub(crate) fn compose<'a>(doc: &mut Doc<'a>, mut draft: Draft<'a>, sections: Sections<'a>) {
     let title = doc.head.title.get().unwrap_or(doc.hi_type.title());
     draft.put_head("language", "en-IN");
-    let number = doc.id("Composition.identifier").to_string();
+    let number = doc.id("Composition.identifier");
     draft.put(
         "identifier",
         Map::with_capacity(2).with("system", systems::COMPOSITION_ID).with("value", number),

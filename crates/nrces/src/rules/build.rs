@@ -1,6 +1,5 @@
 //! Rules built from tables: rows merged into shapes.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use super::merge::Bases;
 use super::row::{Definition, Kind, Row, Tables};
 use super::shape::{Element, Shape, ShapeId};
 use super::{RulesError, read};
+use crate::hash::HashMap;
 use crate::validate::invariant::{Native, is_checked, native};
 
 /// An invariant that the tables name.
@@ -126,7 +126,7 @@ impl Builder {
             rules.codes.add_system(system);
         }
         let mut bases = Bases::default();
-        let mut defined = HashMap::new();
+        let mut defined = HashMap::default();
         for (index, definition) in tables.definitions.iter().enumerate() {
             match definition.kind {
                 Kind::Profile => {
@@ -139,10 +139,10 @@ impl Builder {
             tables,
             bases,
             rules,
-            invariant_index: HashMap::new(),
+            invariant_index: HashMap::default(),
             defined,
-            shared: HashMap::new(),
-            base_paths: HashMap::new(),
+            shared: HashMap::default(),
+            base_paths: HashMap::default(),
         };
         builder.number_invariants();
         builder.reserve_all()?;
@@ -219,7 +219,7 @@ impl Builder {
         let rows = if base { root.clone() } else { self.bases.merge_all(&root, d.rows.iter(), &root) };
         let mut invariants = self.bases.invariants(&of).to_vec();
         invariants.extend(d.invariants.iter().filter(|_| d.kind == Kind::Profile).cloned());
-        let mut place = Place { root: &root, all, base, paths: HashMap::new() };
+        let mut place = Place { root: &root, all, base, paths: HashMap::default() };
         let shape = self.object(&of, &rows, "", &mut place)?;
         let shape = Shape { invariants: self.numbers(&invariants), resource: self.is_resource(&of), ..shape };
         self.put(id, shape);

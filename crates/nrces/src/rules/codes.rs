@@ -1,8 +1,7 @@
 //! Value sets and code systems as they are asked.
 
-use std::collections::HashMap;
-
 use super::row::{ANY_SYSTEM, Members, SetRow, SystemRow};
+use crate::hash::HashMap;
 
 /// Whether a code belongs to a value set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +87,7 @@ impl Codes {
         let held = self
             .systems
             .entry(url)
-            .or_insert_with(|| CodeSystem { complete: false, displays: HashMap::new() });
+            .or_insert_with(|| CodeSystem { complete: false, displays: HashMap::default() });
         if row.complete && !held.complete {
             held.complete = true;
             held.displays.clear();

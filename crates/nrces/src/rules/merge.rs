@@ -1,10 +1,10 @@
 //! A profile's rows laid over those of the type that it constrains, and the
 //! other way round: what a full listing changes of its base.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::row::{Definition, LimitsRow, Row, Rows, TypeRow};
+use crate::hash::HashMap;
 
 /// Rows of data types and resources by name, inherited ones included.
 #[derive(Debug, Default)]

@@ -1,9 +1,7 @@
 //! Attachments: that they are as long as they say and, in strict mode, what
 //! they say.
 
-use serde_json::Value;
-
-use super::json;
+use super::json::Json;
 use super::path::Path;
 use super::walk::Walk;
 
@@ -16,9 +14,9 @@ const BEGINNINGS: &[(&str, &str)] = &[
 ];
 
 /// Checks an Attachment, or a Binary, which has the same two fields.
-pub(crate) fn check(walk: &mut Walk<'_>, value: &Value, path: &Path<'_>) {
-    let Some(data) = json::text(value, "data") else { return };
-    if let Some(size) = json::field(value, "size").and_then(Value::as_u64)
+pub(crate) fn check(walk: &mut Walk<'_>, value: Json<'_>, path: &Path<'_>) {
+    let Some(data) = value.text("data") else { return };
+    if let Some(size) = value.field("size").and_then(Json::as_u64)
         && size != decoded(data)
     {
         let what = format!("must be the length of `data` once decoded, {} bytes", decoded(data));
@@ -30,8 +28,8 @@ pub(crate) fn check(walk: &mut Walk<'_>, value: &Value, path: &Path<'_>) {
 }
 
 /// An app that is told PDF and given something else shows nothing.
-pub(crate) fn content(walk: &mut Walk<'_>, value: &Value, data: &str, path: &Path<'_>) {
-    let Some(kind) = json::text(value, "contentType") else { return };
+pub(crate) fn content(walk: &mut Walk<'_>, value: Json<'_>, data: &str, path: &Path<'_>) {
+    let Some(kind) = value.text("contentType") else { return };
     let Some((_, beginning)) = BEGINNINGS.iter().find(|(of, _)| of.eq_ignore_ascii_case(kind)) else {
         return;
     };

@@ -1,34 +1,32 @@
 //! Rules of the Bundle as a document: bdl-1 to bdl-12, fullUrls, the one
 //! patient, and that every entry is reached (FHIR R4, "Documents").
 
-use serde_json::Value;
-
 use super::document::Document;
-use super::json;
+use super::json::Json;
 use super::path::Path;
 use super::walk::Walk;
 
 /// Checks what concerns every Bundle of this kind: no search, no transaction,
 /// each entry with an address. `walk` stands at the Bundle.
-pub(crate) fn check_entries<'a>(walk: &mut Walk<'a>, bundle: &'a Value) {
+pub(crate) fn check_entries<'a>(walk: &mut Walk<'a>, bundle: Json<'a>) {
     let root = Path::root("Bundle");
-    if json::field(bundle, "total").is_some() {
+    if bundle.field("total").is_some() {
         walk.error(&root.key("total"), "bdl-1", "has no `total`: remove it");
     }
     let list = root.key("entry");
-    for (at, entry) in json::items(bundle, "entry").iter().enumerate() {
+    for (at, entry) in bundle.items("entry").iter().enumerate() {
         parts(walk, entry, &list.index(at));
     }
     urls(walk, &list);
 }
 
 /// Checks what concerns documents only.
-pub(crate) fn check_document<'a>(walk: &mut Walk<'a>, bundle: &'a Value) {
+pub(crate) fn check_document<'a>(walk: &mut Walk<'a>, bundle: Json<'a>) {
     let root = Path::root("Bundle");
     kind(walk, bundle, &root);
-    let identifier = json::field(bundle, "identifier");
+    let identifier = bundle.field("identifier");
     for name in ["system", "value"] {
-        if identifier.is_some_and(|i| json::field(i, name).is_none()) {
+        if identifier.is_some_and(|i| i.field(name).is_none()) {
             let what = format!("a document's identifier needs `{name}`");
             walk.error(&root.key("identifier").key(name), "bdl-9", what);
         }
@@ -40,7 +38,7 @@ pub(crate) fn check_document<'a>(walk: &mut Walk<'a>, bundle: &'a Value) {
             "a document needs an identifier of its own, with system and value",
         );
     }
-    if json::field(bundle, "timestamp").is_none() {
+    if bundle.field("timestamp").is_none() {
         walk.error(
             &root.key("timestamp"),
             "bdl-10",
@@ -56,19 +54,19 @@ pub(crate) fn check_document<'a>(walk: &mut Walk<'a>, bundle: &'a Value) {
     }
 }
 
-fn kind(walk: &mut Walk<'_>, bundle: &Value, root: &Path<'_>) {
-    if json::text(bundle, "type").is_some_and(|kind| kind != "document") {
+fn kind(walk: &mut Walk<'_>, bundle: Json<'_>, root: &Path<'_>) {
+    if bundle.text("type").is_some_and(|kind| kind != "document") {
         walk.error(&root.key("type"), "document-type", "must be `document`");
     }
 }
 
-fn parts(walk: &mut Walk<'_>, entry: &Value, path: &Path<'_>) {
+fn parts(walk: &mut Walk<'_>, entry: Json<'_>, path: &Path<'_>) {
     for (name, rule) in [("search", "bdl-2"), ("request", "bdl-3"), ("response", "bdl-4")] {
-        if json::field(entry, name).is_some() {
+        if entry.field(name).is_some() {
             walk.error(&path.key(name), rule, format!("an entry here has no `{name}`: remove it"));
         }
     }
-    if json::field(entry, "resource").is_none() {
+    if entry.field("resource").is_none() {
         walk.error(&path.key("resource"), "entry-resource", "an entry here needs its resource");
     }
 }
@@ -106,8 +104,8 @@ fn urls(walk: &mut Walk<'_>, list: &Path<'_>) {
 }
 
 /// Whether an address ends in `Type/id` of its resource.
-fn names(url: &str, kind: &str, resource: Option<&Value>) -> bool {
-    let id = resource.and_then(|r| json::field(r, "id")).and_then(Value::as_str);
+fn names(url: &str, kind: &str, resource: Option<Json<'_>>) -> bool {
+    let id = resource.and_then(|r| r.field("id")).and_then(Json::as_str);
     id.is_none_or(|id| url.ends_with(&format!("/{kind}/{id}")))
 }
 

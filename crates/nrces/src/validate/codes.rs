@@ -1,8 +1,6 @@
 //! Codes: those that a value set prescribes, and codings on their own.
 
-use serde_json::Value;
-
-use super::json;
+use super::json::Json;
 use super::path::Path;
 use super::walk::Walk;
 use crate::rules::{Binding, Form, Member, Special, TypeUse};
@@ -16,7 +14,7 @@ const LISTED: usize = 12;
 
 impl<'a> Walk<'a> {
     /// A value whose codes come from a value set.
-    pub(crate) fn bound(&mut self, binding: Binding, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
+    pub(crate) fn bound(&mut self, binding: Binding, ty: &'a TypeUse, value: Json<'a>, path: &Path<'_>) {
         if self.rules.codes.set(binding.set).is_some_and(|set| &*set.url == MIME_TYPES) {
             if value.as_str().is_some_and(|text| !mime_type(text)) {
                 self.error(
@@ -49,8 +47,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether any coding of a concept is in the set.
-    fn concept(&self, binding: Binding, value: &Value) -> Member {
-        let codings = json::items(value, "coding");
+    fn concept(&self, binding: Binding, value: Json<'_>) -> Member {
+        let codings = value.items("coding");
         let answers = || codings.iter().map(|coding| self.member(binding, coding));
         if answers().any(|a| a == Member::Yes) {
             return Member::Yes;
@@ -58,8 +56,8 @@ impl<'a> Walk<'a> {
         if answers().any(|a| a == Member::Unknown) { Member::Unknown } else { Member::No }
     }
 
-    fn member(&self, binding: Binding, coding: &Value) -> Member {
-        let text = |key: &str| json::text(coding, key);
+    fn member(&self, binding: Binding, coding: Json<'_>) -> Member {
+        let text = |key: &str| coding.text(key);
         match text("code") {
             // A system-less coding is of no value set.
             Some(code) => {
@@ -80,16 +78,16 @@ impl<'a> Walk<'a> {
     }
 
     /// A system that is no address of anything tells codes of nobody.
-    pub(crate) fn absolute(&mut self, value: &Value, path: &Path<'_>) {
-        if json::text(value, "system").is_some_and(|system| !system.is_empty() && !system.contains(':')) {
+    pub(crate) fn absolute(&mut self, value: Json<'_>, path: &Path<'_>) {
+        if value.text("system").is_some_and(|system| !system.is_empty() && !system.contains(':')) {
             let what = "must be an absolute URI, such as https://facility.example/ids";
             self.error(&path.key("system"), "system-absolute", what);
         }
     }
 
     /// A coding by itself: a code that its system lacks, a wrong display.
-    pub(crate) fn coding(&mut self, value: &'a Value, path: &Path<'_>) {
-        let text = |key: &str| json::text(value, key);
+    pub(crate) fn coding(&mut self, value: Json<'a>, path: &Path<'_>) {
+        let text = |key: &str| value.text(key);
         self.absolute(value, path);
         let (Some(system), Some(code)) = (text("system"), text("code")) else { return };
         let codes = &self.rules.codes;
@@ -125,12 +123,12 @@ impl<'a> Walk<'a> {
 }
 
 /// Whether a code was given at all: text alone satisfies an extensible binding.
-fn said(ty: &TypeUse, value: &Value) -> bool {
+fn said(ty: &TypeUse, value: Json<'_>) -> bool {
     match ty.form {
         Form::Object(_, Special::CodeableConcept) => {
-            json::field(value, "coding").and_then(Value::as_array).is_some_and(|c| !c.is_empty())
+            value.field("coding").and_then(Json::as_list).is_some_and(|c| !c.is_empty())
         }
-        Form::Object(..) => json::field(value, "code").is_some(),
+        Form::Object(..) => value.field("code").is_some(),
         _ => true,
     }
 }

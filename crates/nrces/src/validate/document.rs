@@ -1,15 +1,14 @@
 //! The bundle as a set of resources that name each other.
 
-use super::json;
-use std::collections::HashMap;
+use std::cell::OnceCell;
 
-use serde_json::Value;
+use super::json::Json;
+use crate::hash::HashMap;
 
 /// One entry.
-#[derive(Debug)]
 pub(crate) struct Entry<'a> {
     pub full_url: Option<&'a str>,
-    pub resource: Option<&'a Value>,
+    pub resource: Option<Json<'a>>,
     /// `resourceType`, empty if it has none.
     pub kind: &'a str,
 }
@@ -22,13 +21,13 @@ pub(crate) struct Place {
 }
 
 /// The entries and how they are found.
-#[derive(Debug)]
 pub(crate) struct Document<'a> {
     pub entries: Vec<Entry<'a>>,
     /// Entries whose fullUrl stands on an earlier one.
     pub repeated: Vec<usize>,
     by_url: HashMap<&'a str, usize>,
-    by_name: HashMap<(&'a str, &'a str), usize>,
+    /// Made when a reference is first looked up by it: few documents have such.
+    by_name: OnceCell<HashMap<(&'a str, &'a str), usize>>,
 }
 
 /// What a reference leads to.
@@ -43,28 +42,23 @@ pub(crate) enum Resolved {
 
 impl<'a> Document<'a> {
     /// Indexes a bundle.
-    pub(crate) fn of(bundle: &'a Value) -> Self {
+    pub(crate) fn of(bundle: Json<'a>) -> Self {
         let mut document = Document {
             entries: Vec::new(),
             repeated: Vec::new(),
-            by_url: HashMap::new(),
-            by_name: HashMap::new(),
+            by_url: HashMap::default(),
+            by_name: OnceCell::new(),
         };
-        let entries = json::items(bundle, "entry");
+        let entries = bundle.items("entry");
         for (at, entry) in entries.iter().enumerate() {
-            let full_url = json::text(entry, "fullUrl");
-            let resource = json::field(entry, "resource").filter(|r| r.is_object());
-            let kind = resource
-                .and_then(|r| json::field(r, "resourceType"))
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let full_url = entry.text("fullUrl");
+            let resource = entry.field("resource").filter(|r| r.is_map());
+            let kind =
+                resource.and_then(|r| r.field("resourceType")).and_then(Json::as_str).unwrap_or_default();
             if let Some(url) = full_url
                 && *document.by_url.entry(url).or_insert(at) != at
             {
                 document.repeated.push(at);
-            }
-            if let Some(id) = resource.and_then(|r| json::field(r, "id")).and_then(Value::as_str) {
-                document.by_name.entry((kind, id)).or_insert(at);
             }
             document.entries.push(Entry { full_url, resource, kind });
         }
@@ -90,10 +84,23 @@ impl<'a> Document<'a> {
         {
             return Resolved::To(*at);
         }
-        match self.by_name.get(&(kind, id)) {
+        match self.by_name().get(&(kind, id)) {
             Some(at) => Resolved::Loosely(*at),
             None => Resolved::Nowhere,
         }
+    }
+
+    /// Entries by type and id.
+    fn by_name(&self) -> &HashMap<(&'a str, &'a str), usize> {
+        self.by_name.get_or_init(|| {
+            let mut names = HashMap::default();
+            for (at, entry) in self.entries.iter().enumerate() {
+                if let Some(id) = entry.resource.and_then(|r| r.text("id")) {
+                    names.entry((entry.kind, id)).or_insert(at);
+                }
+            }
+            names
+        })
     }
 
     /// A UUID without its `urn:uuid:` is a frequent slip.

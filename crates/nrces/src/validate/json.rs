@@ -1,32 +1,243 @@
-//! Fields of JSON objects. Most objects of a document are small, and looking
-//! through their few names takes less time than hashing one.
+//! JSON as it is looked at: a view of what was parsed, or of what was built here and has never been text. Both are
+//! validated alike, and neither is copied for it.
+//!
+//! Fields are looked for one by one where they are few, as in most objects of a document: that takes less time than
+//! hashing their name.
 
-use serde_json::{Map, Value};
+use serde_json::{Number, Value};
+
+use crate::fhir::{self, Node};
 
 /// Up to so many names are looked through.
 const FEW: usize = 12;
 
-/// A field of an object.
-pub(crate) fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    match value {
-        Value::Object(map) => entry(map, name),
-        _ => None,
+/// A JSON value.
+#[derive(Clone, Copy)]
+pub(crate) enum Json<'a> {
+    Null,
+    Bool(bool),
+    Number(&'a Number),
+    Text(&'a str),
+    List(List<'a>),
+    Map(Map<'a>),
+}
+
+/// A JSON array.
+#[derive(Clone, Copy)]
+pub(crate) enum List<'a> {
+    Parsed(&'a [Value]),
+    Built(&'a [Node<'a>]),
+}
+
+/// A JSON object.
+#[derive(Clone, Copy)]
+pub(crate) enum Map<'a> {
+    Parsed(&'a serde_json::Map<String, Value>),
+    Built(&'a fhir::Map<'a>),
+}
+
+impl<'a> From<&'a Value> for Json<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Number(number) => Self::Number(number),
+            Value::String(text) => Self::Text(text),
+            Value::Array(items) => Self::List(List::Parsed(items)),
+            Value::Object(map) => Self::Map(Map::Parsed(map)),
+        }
     }
 }
 
-/// A string field of an object.
-pub(crate) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    field(value, name).and_then(Value::as_str)
-}
-
-/// The items of an array field, none if it is not there.
-pub(crate) fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    field(value, name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-pub(crate) fn entry<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    if map.len() > FEW {
-        return map.get(name);
+impl<'a> From<&'a Node<'a>> for Json<'a> {
+    fn from(node: &'a Node<'a>) -> Self {
+        match node {
+            Node::Bool(value) => Self::Bool(*value),
+            Node::Number(number) => Self::Number(number),
+            Node::Text(text) => Self::Text(text),
+            Node::Shared(text) => Self::Text(text),
+            Node::List(items) => Self::List(List::Built(items)),
+            Node::Map(map) => Self::Map(Map::Built(map)),
+        }
     }
-    map.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
 }
+
+impl<'a> From<&'a fhir::Map<'a>> for Json<'a> {
+    fn from(map: &'a fhir::Map<'a>) -> Self {
+        Self::Map(Map::Built(map))
+    }
+}
+
+impl<'a> Json<'a> {
+    pub(crate) fn as_str(self) -> Option<&'a str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub(crate) fn as_number(self) -> Option<&'a Number> {
+        if let Self::Number(number) = self { Some(number) } else { None }
+    }
+
+    pub(crate) fn as_f64(self) -> Option<f64> {
+        self.as_number().and_then(Number::as_f64)
+    }
+
+    pub(crate) fn as_u64(self) -> Option<u64> {
+        self.as_number().and_then(Number::as_u64)
+    }
+
+    pub(crate) fn as_list(self) -> Option<List<'a>> {
+        if let Self::List(items) = self { Some(items) } else { None }
+    }
+
+    pub(crate) fn as_map(self) -> Option<Map<'a>> {
+        if let Self::Map(map) = self { Some(map) } else { None }
+    }
+
+    pub(crate) fn is_map(self) -> bool {
+        matches!(self, Self::Map(_))
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// A field of an object.
+    pub(crate) fn field(self, name: &str) -> Option<Json<'a>> {
+        self.as_map()?.get(name)
+    }
+
+    /// A string field of an object.
+    pub(crate) fn text(self, name: &str) -> Option<&'a str> {
+        self.field(name)?.as_str()
+    }
+
+    /// The items of an array field, none if it is not there.
+    pub(crate) fn items(self, name: &str) -> List<'a> {
+        self.field(name).and_then(Json::as_list).unwrap_or_default()
+    }
+
+    /// Whether both are one and the same object, not only an equal one.
+    pub(crate) fn is_same(self, other: Json<'_>) -> bool {
+        match (self, other) {
+            (Self::Map(Map::Parsed(one)), Json::Map(Map::Parsed(other))) => std::ptr::eq(one, other),
+            (Self::Map(Map::Built(one)), Json::Map(Map::Built(other))) => std::ptr::addr_eq(one, other),
+            _ => false,
+        }
+    }
+
+    /// Whether it says the same as `other`.
+    pub(crate) fn equals(self, other: &Value) -> bool {
+        match (self, other) {
+            (Self::Map(map), Value::Object(other)) => {
+                let held = |(name, value): (&String, &Value)| map.get(name).is_some_and(|v| v.equals(value));
+                map.len() == other.len() && other.iter().all(held)
+            }
+            (Self::List(items), Value::Array(other)) => {
+                items.len() == other.len() && items.iter().zip(other).all(|(item, other)| item.equals(other))
+            }
+            (Self::Text(text), Value::String(other)) => text == other,
+            (Self::Number(number), Value::Number(other)) => number == other,
+            (Self::Bool(value), Value::Bool(other)) => value == *other,
+            (Self::Null, Value::Null) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it has everything that `pattern` says.
+    pub(crate) fn contains(self, pattern: &Value) -> bool {
+        match (self, pattern) {
+            (Self::Map(map), Value::Object(pattern)) => {
+                pattern.iter().all(|(name, p)| map.get(name).is_some_and(|v| v.contains(p)))
+            }
+            (Self::List(items), Value::Array(patterns)) => {
+                patterns.iter().all(|p| items.iter().any(|item| item.contains(p)))
+            }
+            _ => self.equals(pattern),
+        }
+    }
+}
+
+impl Default for List<'_> {
+    fn default() -> Self {
+        Self::Parsed(&[])
+    }
+}
+
+impl<'a> List<'a> {
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Parsed(items) => items.len(),
+            Self::Built(items) => items.len(),
+        }
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn get(self, at: usize) -> Option<Json<'a>> {
+        match self {
+            Self::Parsed(items) => items.get(at).map(Json::from),
+            Self::Built(items) => items.get(at).map(Json::from),
+        }
+    }
+
+    pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = Json<'a>> + Clone {
+        let (parsed, built): (&[Value], &[Node<'a>]) = match self {
+            Self::Parsed(items) => (items, &[]),
+            Self::Built(items) => (&[], items),
+        };
+        Either(parsed.iter(), built.iter())
+    }
+}
+
+impl<'a> Map<'a> {
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Parsed(map) => map.len(),
+            Self::Built(map) => map.members().len(),
+        }
+    }
+
+    pub(crate) fn get(self, name: &str) -> Option<Json<'a>> {
+        match self {
+            Self::Parsed(map) if map.len() > FEW => map.get(name).map(Json::from),
+            Self::Parsed(map) => map.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()),
+            Self::Built(map) => {
+                map.members().iter().find(|(key, _)| *key == name).map(|(_, node)| node.into())
+            }
+        }
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, Json<'a>)> {
+        let (parsed, built): (_, &[(&str, Node<'a>)]) = match self {
+            Self::Parsed(map) => (Some(map), &[]),
+            Self::Built(map) => (None, map.members()),
+        };
+        let parsed = parsed.into_iter().flatten().map(|(key, value)| (key.as_str(), value.into()));
+        parsed.chain(built.iter().map(|(key, node)| (*key, node.into())))
+    }
+
+    pub(crate) fn keys(self) -> impl Iterator<Item = &'a str> {
+        self.iter().map(|(key, _)| key)
+    }
+}
+
+/// The items of one of the two; the other has none.
+#[derive(Clone)]
+struct Either<'a>(std::slice::Iter<'a, Value>, std::slice::Iter<'a, Node<'a>>);
+
+impl<'a> Iterator for Either<'a> {
+    type Item = Json<'a>;
+
+    fn next(&mut self) -> Option<Json<'a>> {
+        self.0.next().map(Json::from).or_else(|| self.1.next().map(Json::from))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.0.len() + self.1.len();
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Either<'_> {}

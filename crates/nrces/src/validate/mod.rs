@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use crate::issue::{Issue, Severity};
 use crate::rules::Rules;
+use json::Json;
 pub use record::record_type;
 
 /// Whose document it is.
@@ -61,6 +62,15 @@ pub fn validate(bundle: &Value, mode: Mode) -> Vec<Issue> {
 
 /// Holds a document bundle to other rules, or more strictly.
 pub fn validate_with(rules: &Rules, bundle: &Value, options: Options) -> Vec<Issue> {
+    look_at(rules, bundle.into(), options)
+}
+
+/// Holds a document that was built here to the profiles that are built in. It need not be text, nor a copy, for that.
+pub(crate) fn validate_built(bundle: &crate::fhir::Map<'_>) -> Vec<Issue> {
+    look_at(Rules::builtin(), Json::from(bundle), Options::default())
+}
+
+fn look_at(rules: &Rules, bundle: Json<'_>, options: Options) -> Vec<Issue> {
     let mut issues = run::run(rules, bundle, options);
     if options.mode == Mode::Receive {
         issues.iter_mut().filter(|i| !unreadable(&i.rule)).for_each(|i| i.severity = Severity::Warning);

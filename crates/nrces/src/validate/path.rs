@@ -16,15 +16,22 @@ pub(crate) struct Path<'p> {
 enum Step<'p> {
     Name(&'p str),
     Index(usize),
+    /// The resource of this entry, as a root.
+    Entry(usize),
 }
 
 /// Names longer than this are cut in locations: they are nobody's element.
 const MAX_NAME: usize = 64;
 
 impl<'p> Path<'p> {
-    /// The root of a location, such as `Bundle` or `Bundle.entry[2].resource`.
+    /// The root of a location, `Bundle`.
     pub(crate) const fn root(name: &'p str) -> Self {
         Path { up: None, step: Step::Name(name), depth: 0 }
+    }
+
+    /// The root `Bundle.entry[at].resource`.
+    pub(crate) const fn entry(at: usize) -> Self {
+        Path { up: None, step: Step::Entry(at), depth: 0 }
     }
 
     /// The element `name` below.
@@ -51,6 +58,7 @@ impl fmt::Display for Path<'_> {
         }
         match self.step {
             Step::Index(index) => write!(f, "[{index}]"),
+            Step::Entry(at) => write!(f, "Bundle.entry[{at}].resource"),
             Step::Name(name) if self.up.is_none() => f.write_str(name),
             Step::Name(name) => {
                 f.write_str(".")?;
@@ -86,7 +94,7 @@ impl<'p> Path<'p> {
     pub(crate) fn entry_index(&self) -> Option<usize> {
         match self.up.filter(|_| self.is_entry_resource())?.step {
             Step::Index(n) => Some(n),
-            Step::Name(_) => None,
+            Step::Name(_) | Step::Entry(_) => None,
         }
     }
 

@@ -1,7 +1,8 @@
 //! Formats of FHIR R4's primitive types (<https://hl7.org/fhir/R4/datatypes.html>).
 
-use serde_json::{Number, Value};
+use serde_json::Number;
 
+use super::json::Json;
 use crate::rules::Primitive;
 
 /// What a primitive value has wrong.
@@ -19,16 +20,16 @@ use Fault::{Format, Type};
 const MAX_STRING: usize = 1024 * 1024;
 
 /// Checks `value` as a primitive of type `primitive`; an xhtml only as a string.
-pub(crate) fn check(primitive: Primitive, value: &Value) -> Result<(), Fault> {
+pub(crate) fn check(primitive: Primitive, value: Json<'_>) -> Result<(), Fault> {
     match primitive {
-        Primitive::Boolean if value.is_boolean() => Ok(()),
+        Primitive::Boolean if matches!(value, Json::Bool(_)) => Ok(()),
         Primitive::Boolean => Err(Type("true or false, without quotes")),
         Primitive::Integer | Primitive::PositiveInt | Primitive::UnsignedInt | Primitive::Decimal => {
-            let Value::Number(number) = value else { return Err(Type("a number, without quotes")) };
+            let Json::Number(number) = value else { return Err(Type("a number, without quotes")) };
             check_number(primitive, number)
         }
         _ => {
-            let Value::String(text) = value else { return Err(Type("a string, in quotes")) };
+            let Json::Text(text) = value else { return Err(Type("a string, in quotes")) };
             check_text(primitive, text)
         }
     }

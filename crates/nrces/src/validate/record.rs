@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::json;
+use super::json::Json;
 use crate::HiType;
 
 /// The type that a SNOMED CT code of `Composition.type` names.
@@ -25,29 +25,27 @@ fn by_code(code: &str) -> Option<HiType> {
 /// the text of its type, or by the one record profile that it claims. `None`
 /// if it names none, or more than one.
 pub fn record_type(bundle: &Value) -> Option<HiType> {
-    let entries = json::field(bundle, "entry").and_then(Value::as_array)?;
-    let of = |e: &Value| {
-        json::field(e, "resource").and_then(|r| json::text(r, "resourceType")) == Some("Composition")
-    };
-    of_composition(entries.iter().find(|entry| of(entry))?.get("resource")?)
+    let bundle = Json::from(bundle);
+    let entries = bundle.field("entry").and_then(Json::as_list)?;
+    let of = |e: Json<'_>| e.field("resource").and_then(|r| r.text("resourceType")) == Some("Composition");
+    of_composition(entries.iter().find(|entry| of(*entry))?.field("resource")?)
 }
 
 /// The record type of a Composition.
-pub(crate) fn of_composition(composition: &Value) -> Option<HiType> {
-    let kind = json::field(composition, "type");
-    let codings = kind.and_then(|k| json::field(k, "coding")).and_then(Value::as_array).into_iter().flatten();
+pub(crate) fn of_composition(composition: Json<'_>) -> Option<HiType> {
+    let kind = composition.field("type");
+    let codings = kind.map(|k| k.items("coding")).unwrap_or_default().iter();
     // Whatever the system: others write SNOMED CT's name in many ways, and the
     // profile tells of a wrong one.
-    let mut named: Vec<HiType> = codings.filter_map(|c| by_code(json::text(c, "code")?)).collect();
-    named.extend(match kind.and_then(|k| json::field(k, "text")).and_then(Value::as_str) {
+    let mut named: Vec<HiType> = codings.filter_map(|c| by_code(c.text("code")?)).collect();
+    named.extend(match kind.and_then(|k| k.field("text")).and_then(Json::as_str) {
         Some("Wellness Record") => Some(HiType::WellnessRecord),
         Some("Invoice Record") => Some(HiType::Invoice),
         _ => None,
     });
     if named.is_empty() {
-        let profiles =
-            json::field(composition, "meta").map(|m| json::items(m, "profile")).into_iter().flatten();
-        named = profiles.filter_map(Value::as_str).filter_map(HiType::from_profile).collect();
+        let profiles = composition.field("meta").map(|m| m.items("profile")).unwrap_or_default().iter();
+        named = profiles.filter_map(Json::as_str).filter_map(HiType::from_profile).collect();
     }
     let first = *named.first()?;
     named.iter().all(|other| *other == first).then_some(first)

@@ -1,17 +1,15 @@
 //! References: that they lead somewhere inside the document, and to what.
 
-use serde_json::Value;
-
 use super::document::{Place, Resolved};
-use super::json;
+use super::json::Json;
 use super::path::Path;
 use super::walk::{Demand, Walk};
 use crate::rules::{Target, TypeUse};
 
 impl<'a> Walk<'a> {
     /// A Reference element.
-    pub(crate) fn reference(&mut self, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
-        let Some(reference) = json::text(value, "reference") else {
+    pub(crate) fn reference(&mut self, ty: &'a TypeUse, value: Json<'a>, path: &Path<'_>) {
+        let Some(reference) = value.text("reference") else {
             self.identified(value, path);
             return;
         };
@@ -34,14 +32,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Without `reference` nothing shows: an identifier alone is for machines.
-    fn identified(&mut self, value: &Value, path: &Path<'_>) {
-        let any = ["identifier", "display", "_reference", "extension"]
-            .iter()
-            .any(|key| json::field(value, key).is_some());
+    fn identified(&mut self, value: Json<'_>, path: &Path<'_>) {
+        let any =
+            ["identifier", "display", "_reference", "extension"].iter().any(|key| value.field(key).is_some());
         if !any {
             let what = "`reference` is missing: give the fullUrl of the entry that is meant";
             self.error(&path.key("reference"), "reference-empty", what);
-        } else if self.strict && json::field(value, "display").is_none() {
+        } else if self.strict && value.field("display").is_none() {
             self.warning(
                 path,
                 "reference-unlinked",
@@ -51,8 +48,8 @@ impl<'a> Walk<'a> {
     }
 
     fn contained(&self, here: Place, id: &str) -> Option<Place> {
-        let contained = json::field(self.root, "contained").and_then(Value::as_array)?;
-        let at = contained.iter().position(|r| json::text(r, "id") == Some(id))?;
+        let contained = self.root.field("contained").and_then(Json::as_list)?;
+        let at = contained.iter().position(|r| r.text("id") == Some(id))?;
         Some(Place { entry: here.entry, contained: Some(at) })
     }
 
@@ -75,15 +72,14 @@ impl<'a> Walk<'a> {
     }
 
     /// The type of the target now, its profile when its turn comes.
-    fn target(&mut self, ty: &'a TypeUse, value: &Value, place: Place, at: &Path<'_>) {
+    fn target(&mut self, ty: &'a TypeUse, value: Json<'_>, place: Place, at: &Path<'_>) {
         let Some(resource) = self.document.entries.get(place.entry).and_then(|e| e.resource) else { return };
         let resource = match place.contained {
-            Some(n) => json::field(resource, "contained").and_then(|c| c.get(n)),
+            Some(n) => resource.field("contained").and_then(|c| c.as_list()?.get(n)),
             None => Some(resource),
         };
-        let kind =
-            resource.and_then(|r| json::field(r, "resourceType")).and_then(Value::as_str).unwrap_or_default();
-        if json::text(value, "type").is_some_and(|told| told != kind) {
+        let kind = resource.and_then(|r| r.field("resourceType")).and_then(Json::as_str).unwrap_or_default();
+        if value.text("type").is_some_and(|told| told != kind) {
             let what = "says another type than the resource that the reference leads to";
             if let Some(up) = at.up() {
                 self.error(&up.key("type"), "reference-type", what);

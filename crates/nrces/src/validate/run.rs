@@ -3,13 +3,11 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use serde_json::Value;
-
 use super::Options;
 use super::bundle;
 use super::document::{Document, Place};
 use super::found::{Found, MAX_ISSUES};
-use super::json;
+use super::json::Json;
 use super::path::Path;
 use super::walk::{Demand, Walk};
 use super::{record, showing};
@@ -20,8 +18,8 @@ const DOCUMENT_BUNDLE: &str = "https://nrces.in/ndhm/fhir/r4/StructureDefinition
 const NRCES: &str = "https://nrces.in/ndhm/fhir/r4/StructureDefinition/";
 
 /// Every problem of a bundle, in the order of its entries.
-pub(super) fn run(rules: &Rules, bundle: &Value, options: Options) -> Vec<Issue> {
-    if json::text(bundle, "resourceType") != Some("Bundle") {
+pub(super) fn run(rules: &Rules, bundle: Json<'_>, options: Options) -> Vec<Issue> {
+    if bundle.text("resourceType") != Some("Bundle") {
         let what = "must be a JSON object with resourceType `Bundle`: a FHIR document";
         return vec![Issue::error("Bundle", "not-a-bundle", what)];
     }
@@ -78,7 +76,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn walk(&self, place: Option<Place>, root: &'a Value) -> Walk<'a> {
+    fn walk(&self, place: Option<Place>, root: Json<'a>) -> Walk<'a> {
         Walk {
             rules: self.rules,
             document: self.document,
@@ -92,7 +90,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn bundle(&mut self, bundle: &'a Value) {
+    fn bundle(&mut self, bundle: Json<'a>) {
         let collection = self.collection(bundle);
         self.document_rules = collection.is_none();
         let document = self.rules.profile(DOCUMENT_BUNDLE).map(|p| p.shape);
@@ -111,12 +109,12 @@ impl<'a> Run<'a> {
     }
 
     /// The profile of a collection, if those are asked for and it claims one.
-    fn collection(&self, bundle: &Value) -> Option<ShapeId> {
-        if !self.options.collections || json::text(bundle, "type") == Some("document") {
+    fn collection(&self, bundle: Json<'_>) -> Option<ShapeId> {
+        if !self.options.collections || bundle.text("type") == Some("document") {
             return None;
         }
-        let claims = json::field(bundle, "meta").map(|m| json::items(m, "profile")).unwrap_or_default();
-        let known = claims.iter().filter_map(Value::as_str).filter(|url| *url != DOCUMENT_BUNDLE);
+        let claims = bundle.field("meta").map(|m| m.items("profile")).unwrap_or_default();
+        let known = claims.iter().filter_map(Json::as_str).filter(|url| *url != DOCUMENT_BUNDLE);
         let mut of_bundles = known.filter_map(|url| self.rules.profile(url)).filter(|p| &*p.of == "Bundle");
         of_bundles.next().map(|p| p.shape)
     }
@@ -161,11 +159,11 @@ impl<'a> Run<'a> {
     fn claims(&mut self, at: usize) {
         let Some(entry) = self.document.entries.get(at) else { return };
         let Some(resource) = entry.resource else { return };
-        let root = format!("Bundle.entry[{at}].resource");
+        let root = Path::entry(at);
         let mut walk = self.walk(Some(Place { entry: at, contained: None }), resource);
         let mut shapes = Vec::new();
         if self.options.strict {
-            showing::check(&mut walk, resource, &Path::root(&root));
+            showing::check(&mut walk, resource, &root);
         }
         if entry.kind == "Composition" {
             match record::of_composition(resource) {
@@ -176,18 +174,18 @@ impl<'a> Run<'a> {
                         None => {
                             let what =
                                 "is of a record type whose profile the package lacks; it was not checked";
-                            walk.warning(&Path::root(&root).key("type"), "profile-unknown", what);
+                            walk.warning(&root.key("type"), "profile-unknown", what);
                         }
                     }
                 }
                 None => {
                     let what = "must name exactly one of the eight record types, by its SNOMED CT code \
                                 or, for wellness and invoice, by `text`";
-                    walk.error(&Path::root(&root).key("type"), "record-type", what);
+                    walk.error(&root.key("type"), "record-type", what);
                 }
             }
         }
-        claimed_profiles(&mut walk, resource, entry.kind, &Path::root(&root), &mut shapes);
+        claimed_profiles(&mut walk, resource, entry.kind, &root, &mut shapes);
         self.take(at + 1, walk.found);
         for shape in shapes {
             self.hold(Place { entry: at, contained: None }, shape);
@@ -196,10 +194,10 @@ impl<'a> Run<'a> {
 
     fn plain(&mut self, at: usize) {
         let Some(resource) = self.document.entries.get(at).and_then(|e| e.resource) else { return };
-        let root = format!("Bundle.entry[{at}].resource");
+        let root = Path::entry(at);
         let place = Place { entry: at, contained: None };
         let mut walk = self.walk(Some(place), resource);
-        let shape = walk.resource_shape(resource, &Path::root(&root));
+        let shape = walk.resource_shape(resource, &root);
         self.take(at + 1, walk.found);
         if let Some(shape) = shape {
             self.hold(place, shape);
@@ -275,12 +273,11 @@ impl<'a> Run<'a> {
             return Trial { found: Found::default(), demands: Vec::new(), links: Vec::new() };
         };
         let mut walk = self.walk(Some(place), root);
-        let at = format!("Bundle.entry[{}].resource", place.entry);
-        let at = Path::root(&at);
+        let at = Path::entry(place.entry);
         match place.contained {
             None => walk.object(shape, root, &at),
             Some(n) => {
-                if let Some(contained) = json::field(root, "contained").and_then(|c| c.get(n)) {
+                if let Some(contained) = root.field("contained").and_then(|c| c.as_list()?.get(n)) {
                     walk.object(shape, contained, &at.key("contained").index(n));
                 }
             }
@@ -313,14 +310,14 @@ impl<'a> Run<'a> {
 /// told.
 fn claimed_profiles(
     walk: &mut Walk<'_>,
-    resource: &Value,
+    resource: Json<'_>,
     kind: &str,
     path: &Path<'_>,
     shapes: &mut Vec<ShapeId>,
 ) {
     let (meta, mut told) = (path.key("meta"), Vec::new());
-    let claimed = json::field(resource, "meta").map(|m| json::items(m, "profile")).unwrap_or_default();
-    for (n, url) in claimed.iter().filter_map(Value::as_str).enumerate() {
+    let claimed = resource.field("meta").map(|m| m.items("profile")).unwrap_or_default();
+    for (n, url) in claimed.iter().filter_map(Json::as_str).enumerate() {
         match walk.rules.profile(url) {
             Some(profile) if *profile.of == *kind => shapes.push(profile.shape),
             Some(_) => told.push((n, true)),

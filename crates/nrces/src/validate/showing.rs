@@ -1,30 +1,31 @@
 //! What is valid but will not show, or not be found: told in strict mode.
 
-use serde_json::Value;
-
+use super::attachment;
+use super::json::{Json, Map};
 use super::path::Path;
 use super::record;
 use super::walk::Walk;
-use super::{attachment, json};
 use crate::HiType;
 
 /// Looks at one entry's resource.
-pub(crate) fn check(walk: &mut Walk<'_>, resource: &Value, path: &Path<'_>) {
-    let kind = json::text(resource, "resourceType").unwrap_or_default();
-    if resource.pointer("/meta/profile/0").is_none() && walk.rules.constrains(kind) {
+pub(crate) fn check(walk: &mut Walk<'_>, resource: Json<'_>, path: &Path<'_>) {
+    let kind = resource.text("resourceType").unwrap_or_default();
+    if resource.field("meta").is_none_or(|meta| meta.items("profile").is_empty())
+        && walk.rules.constrains(kind)
+    {
         let what =
             "claims no profile: name the NRCeS profile that it meets, by which readers choose how to show it";
         walk.warning(&path.key("meta").key("profile"), "profile-missing", what);
     }
     readable(walk, resource, kind, path);
     if kind == "Binary"
-        && let Some(data) = json::text(resource, "data")
+        && let Some(data) = resource.text("data")
     {
         attachment::content(walk, resource, data, path);
     }
     if kind == "Composition" {
         title(walk, resource, path);
-        let sections = json::items(resource, "section");
+        let sections = resource.items("section");
         let list = path.key("section");
         for (at, section) in sections.iter().enumerate() {
             self::section(walk, section, &list.index(at));
@@ -33,10 +34,10 @@ pub(crate) fn check(walk: &mut Walk<'_>, resource: &Value, path: &Path<'_>) {
 }
 
 /// What a reader looks for first.
-fn readable(walk: &mut Walk<'_>, resource: &Value, kind: &str, path: &Path<'_>) {
+fn readable(walk: &mut Walk<'_>, resource: Json<'_>, kind: &str, path: &Path<'_>) {
     let has = |names: &[&str]| {
-        let map = resource.as_object().into_iter().flatten();
-        map.into_iter().any(|(key, _)| names.iter().any(|name| key.starts_with(name)))
+        let mut keys = resource.as_map().into_iter().flat_map(Map::keys);
+        keys.any(|key| names.iter().any(|name| key.starts_with(name)))
     };
     match kind {
         "Patient" | "Practitioner" if !has(&["name"]) => {
@@ -51,8 +52,8 @@ fn readable(walk: &mut Walk<'_>, resource: &Value, kind: &str, path: &Path<'_>) 
 }
 
 /// A title that is the name of another record type misleads whoever reads it.
-fn title(walk: &mut Walk<'_>, composition: &Value, path: &Path<'_>) {
-    let Some(title) = json::text(composition, "title") else { return };
+fn title(walk: &mut Walk<'_>, composition: Json<'_>, path: &Path<'_>) {
+    let Some(title) = composition.text("title") else { return };
     let letters = |text: &str| -> String {
         text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(64).collect()
     };
@@ -68,12 +69,12 @@ fn title(walk: &mut Walk<'_>, composition: &Value, path: &Path<'_>) {
     }
 }
 
-fn section(walk: &mut Walk<'_>, section: &Value, path: &Path<'_>) {
-    if section.pointer("/text/div").is_none() {
+fn section(walk: &mut Walk<'_>, section: Json<'_>, path: &Path<'_>) {
+    if section.field("text").and_then(|text| text.field("div")).is_none() {
         let what = "has no narrative: apps that cannot read its entries show nothing";
         walk.warning(&path.key("text"), "section-narrative", what);
     }
-    if json::field(section, "title").is_none() {
+    if section.field("title").is_none() {
         walk.warning(&path.key("title"), "section-title", "has no title: apps show it without a heading");
     }
 }

@@ -1,10 +1,8 @@
 //! Repetitions told apart by slices.
 
-use serde_json::Value;
-
-use super::json;
+use super::json::Json;
 use super::path::Path;
-use super::walk::{Walk, contains};
+use super::walk::Walk;
 use crate::rules::{Element, Matcher, Member, Rules, Slice, Slicing, Test, TypeUse};
 
 impl<'a> Walk<'a> {
@@ -13,14 +11,14 @@ impl<'a> Walk<'a> {
         &mut self,
         element: &'a Element,
         ty: &'a TypeUse,
-        items: &'a [Value],
+        items: impl Iterator<Item = Json<'a>>,
         path: &Path<'_>,
     ) {
         let Some(slicing) = element.rare.as_ref().and_then(|rare| rare.slicing.as_ref()) else { return };
         let mut counts = vec![0_u32; slicing.slices.len()];
         let mut last = None;
         let mut stray = None;
-        for (at, item) in items.iter().enumerate() {
+        for (at, item) in items.enumerate() {
             let indexed = path.index(at);
             let path = if element.array { &indexed } else { path };
             let matched = slicing.slices.iter().position(|slice| belongs(self.rules, slice, item));
@@ -91,13 +89,13 @@ impl<'a> Walk<'a> {
 }
 
 /// Whether a repetition is of a slice.
-fn belongs(rules: &Rules, slice: &Slice, item: &Value) -> bool {
+fn belongs(rules: &Rules, slice: &Slice, item: Json<'_>) -> bool {
     slice.matchers.iter().all(|matcher| meets(rules, matcher, &matcher.path, item))
 }
 
 /// Follows the path through arrays; any value at its end may meet the test.
-fn meets(rules: &Rules, matcher: &Matcher, path: &[Box<str>], value: &Value) -> bool {
-    if let Value::Array(items) = value {
+fn meets(rules: &Rules, matcher: &Matcher, path: &[Box<str>], value: Json<'_>) -> bool {
+    if let Json::List(items) = value {
         return items.iter().any(|item| meets(rules, matcher, path, item));
     }
     let Some((step, rest)) = path.split_first() else { return test(rules, &matcher.test, value) };
@@ -108,31 +106,31 @@ fn meets(rules: &Rules, matcher: &Matcher, path: &[Box<str>], value: &Value) -> 
 }
 
 /// The child of a name, or of a choice of that name.
-fn child<'v>(value: &'v Value, step: &str) -> Option<&'v Value> {
-    json::field(value, step).or_else(|| {
+fn child<'v>(value: Json<'v>, step: &str) -> Option<Json<'v>> {
+    value.field(step).or_else(|| {
         let typed = |key: &str| {
             key.strip_prefix(step).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
         };
-        value.as_object()?.iter().find(|(key, _)| typed(key)).map(|(_, below)| below)
+        value.as_map()?.iter().find(|(key, _)| typed(key)).map(|(_, below)| below)
     })
 }
 
-fn test(rules: &Rules, test: &Test, value: &Value) -> bool {
+fn test(rules: &Rules, test: &Test, value: Json<'_>) -> bool {
     match test {
-        Test::Equals(fixed) => fixed == value,
-        Test::Contains(pattern) => contains(value, pattern),
+        Test::Equals(fixed) => value.equals(fixed),
+        Test::Contains(pattern) => value.contains(pattern),
         Test::Exists(wanted) => *wanted,
         Test::Type(kinds) => {
-            let kind = json::text(value, "resourceType");
+            let kind = value.text("resourceType");
             kind.is_some_and(|kind| kinds.iter().any(|k| **k == *kind))
         }
         Test::InSet(set) => {
-            let coded = |v: &Value| {
-                let system = json::text(v, "system");
-                let code = json::text(v, "code").or_else(|| v.as_str());
+            let coded = |v: Json<'_>| {
+                let system = v.text("system");
+                let code = v.text("code").or_else(|| v.as_str());
                 code.is_some_and(|code| rules.codes.member(*set, system, code) == Member::Yes)
             };
-            let codings = json::field(value, "coding").and_then(Value::as_array);
+            let codings = value.field("coding").and_then(Json::as_list);
             codings.map_or_else(|| coded(value), |codings| codings.iter().any(coded))
         }
     }

@@ -6,11 +6,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::document::{Document, Place};
 use super::found::Found;
-use super::json;
+use super::json::{Json, Map};
 use super::path::Path;
 use super::primitive::{self, Fault};
 use super::{attachment, invariant, xhtml};
@@ -29,7 +27,7 @@ pub(crate) struct Walk<'a> {
     /// `None` while the Bundle itself is walked.
     pub place: Option<Place>,
     /// The entry's resource, in which `#` references are looked up.
-    pub root: &'a Value,
+    pub root: Json<'a>,
     pub found: Found,
     /// Profiles that reference targets have to meet.
     pub demands: Vec<Demand>,
@@ -56,9 +54,9 @@ impl<'a> Walk<'a> {
     }
 
     /// Holds an object to a shape.
-    pub(crate) fn object(&mut self, id: ShapeId, value: &'a Value, path: &Path<'_>) {
+    pub(crate) fn object(&mut self, id: ShapeId, value: Json<'a>, path: &Path<'_>) {
         let Some(shape) = self.rules.shape(id) else { return };
-        let Value::Object(map) = value else {
+        let Json::Map(map) = value else {
             self.error(path, "type", format!("must be an object ({})", shape.name));
             return;
         };
@@ -68,7 +66,7 @@ impl<'a> Walk<'a> {
         }
         let mut seen = 0_u128;
         let mut given = 0_u128;
-        for (name, item) in map {
+        for (name, item) in map.iter() {
             if shape.resource && name == "resourceType" {
                 continue;
             }
@@ -134,7 +132,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The `_name` beside a primitive: its id and extensions.
-    fn companion(&mut self, element: &'a Element, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
+    fn companion(&mut self, element: &'a Element, ty: &'a TypeUse, value: Json<'a>, path: &Path<'_>) {
         if !matches!(ty.form, Form::Primitive(_)) {
             self.error(
                 path,
@@ -145,7 +143,7 @@ impl<'a> Walk<'a> {
         }
         let Some(shape) = self.rules.type_named("Element") else { return };
         match value {
-            Value::Array(items) if element.array => {
+            Json::List(items) if element.array => {
                 for (at, item) in items.iter().enumerate().filter(|(_, item)| !item.is_null()) {
                     self.object(shape, item, &path.index(at));
                 }
@@ -158,7 +156,7 @@ impl<'a> Walk<'a> {
     fn property(
         &mut self,
         Slot { element, ty }: Slot<'a>,
-        value: &'a Value,
+        value: Json<'a>,
         companion: Companion<'a>,
         path: &Path<'_>,
     ) {
@@ -167,22 +165,22 @@ impl<'a> Walk<'a> {
             return;
         }
         if !element.array {
-            if value.is_array() {
+            if matches!(value, Json::List(_)) {
                 self.error(path, "type", "must be a single value, not an array");
             } else if element.rare.as_ref().is_some_and(|rare| rare.slicing.is_some()) {
-                self.sliced(element, ty, std::slice::from_ref(value), path);
+                self.sliced(element, ty, std::iter::once(value), path);
             } else {
                 self.item(element, ty, value, path);
             }
             return;
         }
-        let Value::Array(items) = value else {
+        let Json::List(items) = value else {
             self.error(path, "type", "must be an array, even for one value");
             return;
         };
         self.repetitions(element, items.len(), path);
         if element.rare.as_ref().is_some_and(|rare| rare.slicing.is_some()) {
-            self.sliced(element, ty, items, path);
+            self.sliced(element, ty, items.iter(), path);
             return;
         }
         for (at, item) in items.iter().enumerate() {
@@ -206,7 +204,7 @@ impl<'a> Walk<'a> {
     }
 
     /// One value of an element.
-    pub(crate) fn item(&mut self, element: &'a Element, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
+    pub(crate) fn item(&mut self, element: &'a Element, ty: &'a TypeUse, value: Json<'a>, path: &Path<'_>) {
         match ty.form {
             Form::Primitive(primitive) => {
                 if !self.primitive(primitive, value, path) {
@@ -223,7 +221,7 @@ impl<'a> Walk<'a> {
             }
             Form::Object(shape, special) => {
                 self.object(shape, value, path);
-                if !value.is_object() {
+                if !value.is_map() {
                     return;
                 }
                 for profile in &ty.profiles {
@@ -246,7 +244,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the value is of the primitive's type and form.
-    fn primitive(&mut self, primitive: Primitive, value: &'a Value, path: &Path<'_>) -> bool {
+    fn primitive(&mut self, primitive: Primitive, value: Json<'a>, path: &Path<'_>) -> bool {
         match primitive::check(primitive, value) {
             Err(Fault::Type(what)) => {
                 self.error(path, "type", format!("must be {what}"));
@@ -258,7 +256,7 @@ impl<'a> Walk<'a> {
             }
             Ok(()) => {}
         }
-        let Value::String(text) = value else { return true };
+        let Json::Text(text) = value else { return true };
         match primitive {
             Primitive::Xhtml => match xhtml::check(text) {
                 Err(xhtml::Fault::Form(what)) => self.error(path, "txt-1", format!("the narrative {what}")),
@@ -274,14 +272,14 @@ impl<'a> Walk<'a> {
         true
     }
 
-    fn special(&mut self, special: Special, ty: &'a TypeUse, value: &'a Value, path: &Path<'_>) {
+    fn special(&mut self, special: Special, ty: &'a TypeUse, value: Json<'a>, path: &Path<'_>) {
         match special {
             Special::Reference => self.reference(ty, value, path),
             Special::Coding => self.coding(value, path),
             Special::Identifier | Special::Quantity => self.absolute(value, path),
             Special::Attachment => attachment::check(self, value, path),
             Special::Extension => {
-                let url = json::text(value, "url");
+                let url = value.text("url");
                 if url.is_some_and(|url| !url.contains(':')) && !path.is_in_extension() {
                     let what = "must be the absolute URL of the extension's definition";
                     self.error(&path.key("url"), "extension-url", what);
@@ -294,11 +292,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn values(&mut self, rare: &Rare, value: &Value, path: &Path<'_>) {
-        if let Some(fixed) = rare.fixed.as_ref().filter(|fixed| *fixed != value) {
+    fn values(&mut self, rare: &Rare, value: Json<'_>, path: &Path<'_>) {
+        if let Some(fixed) = rare.fixed.as_ref().filter(|fixed| !value.equals(fixed)) {
             self.error(path, "fixed", format!("must be exactly {fixed}"));
         }
-        if let Some(pattern) = rare.pattern.as_ref().filter(|pattern| !contains(value, pattern)) {
+        if let Some(pattern) = rare.pattern.as_ref().filter(|pattern| !value.contains(pattern)) {
             self.error(path, "pattern", format!("must hold {pattern}"));
         }
         if let Some(most) = rare.max_length
@@ -316,10 +314,10 @@ impl<'a> Walk<'a> {
     }
 
     /// A resource inside another: contained, or of a Bundle in an entry.
-    fn inline(&mut self, value: &'a Value, path: &Path<'_>) {
+    fn inline(&mut self, value: Json<'a>, path: &Path<'_>) {
         if self.place.is_none() {
             // Entries are walked one by one, against what each has to meet.
-            if !value.is_object() {
+            if !value.is_map() {
                 self.error(path, "type", "must be an object: a resource");
             }
             return;
@@ -332,13 +330,13 @@ impl<'a> Walk<'a> {
     }
 
     /// The shape of a resource by its `resourceType`.
-    pub(crate) fn resource_shape(&mut self, value: &Value, path: &Path<'_>) -> Option<ShapeId> {
+    pub(crate) fn resource_shape(&mut self, value: Json<'_>, path: &Path<'_>) -> Option<ShapeId> {
         let at = path.key("resourceType");
-        if !value.is_object() {
+        if !value.is_map() {
             self.error(path, "type", "must be an object: a resource");
             return None;
         }
-        let Some(kind) = json::field(value, "resourceType") else {
+        let Some(kind) = value.field("resourceType") else {
             self.error(&at, "resource-type", "`resourceType` is missing: name the type of the resource");
             return None;
         };
@@ -378,13 +376,13 @@ struct Slot<'a> {
 
 /// Where the `_name` beside an array of primitives is found.
 #[derive(Clone, Copy)]
-struct Companion<'a>(&'a Map<String, Value>, &'a str);
+struct Companion<'a>(Map<'a>, &'a str);
 
 impl Companion<'_> {
     /// Whether the companion says something at `at`.
     fn has(self, at: usize) -> bool {
         let value = self.0.get(&format!("_{}", self.1));
-        value.and_then(|value| value.get(at)).is_some_and(Value::is_object)
+        value.and_then(|value| value.as_list()?.get(at)).is_some_and(Json::is_map)
     }
 }
 
@@ -395,18 +393,5 @@ fn count(element: &Element) -> String {
         (0, max) => format!("at most {max}"),
         (min, max) if min == max => format!("exactly {min}"),
         (min, max) => format!("{min} to {max}"),
-    }
-}
-
-/// Whether `value` has everything that `pattern` says.
-pub(crate) fn contains(value: &Value, pattern: &Value) -> bool {
-    match (value, pattern) {
-        (Value::Object(value), Value::Object(pattern)) => {
-            pattern.iter().all(|(name, p)| json::entry(value, name).is_some_and(|v| contains(v, p)))
-        }
-        (Value::Array(values), Value::Array(patterns)) => {
-            patterns.iter().all(|p| values.iter().any(|v| contains(v, p)))
-        }
-        _ => value == pattern,
     }
 }

@@ -110,6 +110,9 @@ fn read(call: &Call<'_>) -> Result<Request, Value> {
     }
     let nodes = root.items("HRP").map_err(|_| his("HIS-1072", "HRP is required", "HRP"))?;
     let entries = nodes.iter().map(|node| entry(call, node)).collect::<Result<Vec<_>, _>>()?;
+    if entries.iter().any(|(name, ..)| call.sandbox.read(|world| is_taken(&world.registry, facility, name))) {
+        return Err(his("HIS-1070", "hipName already exists", "hipName"));
+    }
     Ok(Request { facility: facility.to_owned(), entries })
 }
 
@@ -123,6 +126,13 @@ fn entry(call: &Call<'_>, node: &Node<'_>) -> Result<(String, String, bool), Val
     let active = node.member("active").ok().and_then(|active| active.value().as_bool());
     let active = active.ok_or_else(|| his("HIS-1075", "active is required", "active"))?;
     Ok((name.to_owned(), role.to_owned(), active))
+}
+
+/// Names of services are unique: patients' apps show them.
+fn is_taken(registry: &Registry, facility: &str, name: &str) -> bool {
+    let mut others =
+        registry.services.values().filter(|service| service.facility_id.as_deref() != Some(facility));
+    others.any(|service| service.name.eq_ignore_ascii_case(name))
 }
 
 fn his(code: &str, message: &str, key: &str) -> Value {
@@ -155,6 +165,7 @@ fn enlist(registry: &mut Registry, client: &str, request: &Request) -> Value {
             active: *active,
         });
         service.active = *active;
+        service.name.clone_from(name);
         // A service registered as HIP came back with both types.
         service.hip |= role == "HIP";
         service.hiu = true;

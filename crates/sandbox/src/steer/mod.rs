@@ -1,6 +1,7 @@
 //! Steering over HTTP, under `/sandbox/`: the same as the methods of [`Sandbox`], as JSON. Nothing here is part of
 //! ABDM.
 
+mod app_pages;
 mod hiu;
 pub(crate) mod pages;
 pub(crate) mod people;
@@ -137,5 +138,8 @@ pub fn openapi() -> OpenApi {
 
 pub(crate) fn router() -> Router<Sandbox> {
     let (router, _) = documented().split_for_parts();
-    router.merge(pages::routes()).route("/openapi.json", get(async || Json(openapi())))
+    router
+        .merge(pages::routes())
+        .merge(app_pages::routes())
+        .route("/openapi.json", get(async || Json(openapi())))
 }

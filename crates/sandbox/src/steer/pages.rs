@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Router<Sandbox> {
         .route("/pages/journal", get(journal))
 }
 
-fn page(template: &impl Template) -> Response {
+pub(super) fn page(template: &impl Template) -> Response {
     match template.render() {
         Ok(page) => Html(page).into_response(),
         Err(error) => {

@@ -1,6 +1,8 @@
 //! The local ABDM seen from outside: raw HTTP in, callbacks out.
 
 #[cfg(test)]
+mod app_pages;
+#[cfg(test)]
 mod bridge;
 #[cfg(test)]
 mod callbacks;

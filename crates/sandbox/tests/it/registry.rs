@@ -93,6 +93,13 @@ async fn the_registry_answers_200_for_failures_too() {
     sandbox
         .state()
         .put_facility(sandbox::Facility { facility_id: "IN3010000009".into(), name: "New Clinic".into() });
+    register(registration("IN2810014366", "Kadi Demo Hospital", "Demo")).await;
+    let taken = register(registration("IN3010000009", "New Clinic", "demo")).await;
+    assert_eq!(
+        (taken.status, &taken.json()["details"][0]["code"]),
+        (200, &json!("HIS-1070")),
+        "a name is one's own"
+    );
     let linked = register(registration("IN3010000009", "New Clinic", "New Clinic")).await;
     assert_eq!(linked.json()[0]["servicesLinked"]["id"], "IN3010000009");
     let listed = bridge.get(SERVICES, now).send().await.json();

@@ -1,6 +1,10 @@
 //! The store against its promises, on both databases. `./scripts/test -p store` runs them.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod backfill;
+#[cfg(test)]
 mod care_contexts;
 #[cfg(test)]
 mod consents;
@@ -29,11 +33,15 @@ mod opening;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod pace;
+#[cfg(test)]
 mod patients;
 #[cfg(test)]
 mod records;
 #[cfg(test)]
 mod sealing;
+#[cfg(test)]
+mod shares;
 #[cfg(test)]
 mod terminology;
 #[cfg(test)]

@@ -6,14 +6,19 @@ use domain::care_context::CareContext;
 use domain::consent::ConsentStatus;
 use domain::exchange::{Direction, ExchangeState};
 use domain::link::Link;
+use domain::link_request::LinkRequestState;
 use domain::patient::{Identifier, Patient};
 use domain::problem::Problem;
+use domain::queue::{QueueState, QueueToken};
 use domain::token_desk::{Token, TokenDesk};
 use domain::transfer::TransferStatus;
 use sqlx::{Connection as _, Row as _};
 use store::terminology::{LocalCode, NewUnmapped};
 use store::testing::TestDatabase;
-use store::{Call, Callback, Exchange, NewRecord, Store, StoredConsent, Transfer, on_both_databases};
+use store::{
+    Call, Callback, Discovered, Exchange, LinkRequest, MessageKey, NewRecord, Offered, Share, Store,
+    StoredConsent, Transfer, on_both_databases,
+};
 use uuid::Uuid;
 
 use crate::world::{
@@ -22,7 +27,8 @@ use crate::world::{
 };
 
 /// What must not be found. Each stands for all of its kind.
-const PLANTED: [&str; 15] = [
+const PLANTED: [&str; 17] = [
+    "password-of-zebulon",
     "Zebulon Quickfinch",
     "9812345678",
     "91765432109876",
@@ -38,6 +44,7 @@ const PLANTED: [&str; 15] = [
     "token-of-zebulon",
     "request-about-zebulon",
     "test-asked-for-zebulon",
+    "profile-of-zebulon",
 ];
 /// What is kept in clear: proves that the search looks in the right place.
 const IN_CLEAR: [&str; 2] = ["patient-in-clear", "visit-in-clear"];
@@ -101,9 +108,54 @@ async fn plant(store: &Store) {
     let local = LocalCode { system: None, code: "HB".into() };
     let unmapped = NewUnmapped { local, label: Some("test-asked-for-zebulon".into()), count: 1 };
     tx.note_unmapped(&here, vec![unmapped]).await.unwrap();
+    let token = QueueToken { day: "2026-01-15".parse().unwrap(), number: 1, expires_at: at(START) };
+    let share = Share {
+        id: Uuid::nil(),
+        counter: "OPD1".into(),
+        token,
+        patient: Some(zebulon.reference.clone()),
+        profile: b"profile-of-zebulon".to_vec(),
+        state: QueueState::Waiting,
+        at: at(START),
+    };
+    tx.put_share(&here, &share, &abha).await.unwrap();
+    tx.lock_sms(&here, mobile("9812345678")).await.unwrap();
+    tx.note_sms(&here, &zebulon.reference, mobile("9812345678")).await.unwrap();
+    let offered = Offered {
+        reference: "visit-in-clear".parse().unwrap(),
+        display: "visit-for-gout".into(),
+        hi_types: vec![HiType::Prescription],
+    };
+    let found = Discovered {
+        transaction: transaction("t2"),
+        patient: zebulon.reference.clone(),
+        display: zebulon.name.clone(),
+        address: abha.clone(),
+        matched_by: vec!["MOBILE".into()],
+        offered: vec![offered.clone()],
+        at: at(START),
+    };
+    tx.put_discovery(&here, &found).await.unwrap();
+    let request = LinkRequest {
+        reference: "link-1".parse().unwrap(),
+        transaction: transaction("t2"),
+        patient: zebulon.reference.clone(),
+        state: LinkRequestState::Sent,
+        display: zebulon.name.clone(),
+        address: abha.clone(),
+        chosen: vec![offered],
+        issued: None,
+        tried: vec![tx.otp_hash(&"link-1".parse().unwrap(), "password-of-zebulon").unwrap()],
+        askers: Vec::new(),
+        delivery_id: None,
+        created_at: at(START),
+    };
+    tx.put_link_request(&here, &request).await.unwrap();
     tx.commit().await.unwrap();
     let body = Bytes::from_static(b"callback-about-zebulon");
-    intake(store).store(Callback { body, ..callback("r1") }).await.unwrap();
+    let content = "9812345678 chose visit-for-gout".to_owned();
+    let message = Some(MessageKey { kind: "init", key: "t2".into(), content, take: true });
+    intake(store).store(Callback { body, message, ..callback("r1") }).await.unwrap();
 }
 
 fn transfer() -> Transfer {

@@ -45,6 +45,10 @@ impl World {
         self.database.open_with(shared(&self.clock), Some(Arc::clone(switch))).await
     }
 
+    pub fn clock_now(&self) -> Timestamp {
+        abdm::clock::Clock::now(&self.clock)
+    }
+
     pub fn pass(&self, time: Duration) {
         self.clock.advance(time);
     }

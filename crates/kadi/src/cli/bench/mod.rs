@@ -1,8 +1,11 @@
 //! `kadi bench`: the measurements that are too long or too noisy for tests. Figures go to standard output as one line
 //! of JSON, a readable report to standard error.
 
+mod backfill;
 mod chaos;
+mod discovery;
 mod discovery_load;
+mod names;
 mod serving;
 mod start;
 mod terminology;
@@ -29,8 +32,11 @@ pub struct BenchArgs {
 enum Bench {
     Chaos(chaos::ChaosArgs),
     DiscoveryLoad(discovery_load::DiscoveryLoadArgs),
+    Discovery(discovery::DiscoveryArgs),
+    Names(names::NamesArgs),
     Start(start::StartArgs),
     Terminology(terminology::TerminologyArgs),
+    Backfill(backfill::BackfillArgs),
 }
 
 /// Runs the command.
@@ -39,7 +45,10 @@ pub fn run(common: &Common, args: BenchArgs) -> anyhow::Result<ExitCode> {
     match args.bench {
         Bench::Chaos(args) => chaos::run(&args),
         Bench::DiscoveryLoad(args) => discovery_load::run(&args),
+        Bench::Discovery(args) => discovery::run(&args),
+        Bench::Names(args) => names::run(&args),
         Bench::Start(args) => start::run(&args),
         Bench::Terminology(args) => terminology::run(&args),
+        Bench::Backfill(args) => backfill::run(&args),
     }
 }

@@ -46,13 +46,13 @@ struct Figures {
     peak_resident_mb: f64,
     index_mb: f64,
     first_search_ms: f64,
-    searches: Vec<Kind>,
+    searches: Vec<Searches>,
     failures: usize,
 }
 
 /// Searches of one kind.
 #[derive(Debug, Serialize)]
-struct Kind {
+struct Searches {
     kind: &'static str,
     median_ms: f64,
     p99_ms: f64,
@@ -149,7 +149,7 @@ async fn measure(
     index: &Index,
     samples: &[(String, String)],
     (kind, change): (&'static str, Change),
-) -> anyhow::Result<Kind> {
+) -> anyhow::Result<Searches> {
     let (mut times, mut first, mut in_ten) = (Vec::new(), 0, 0);
     for (concept, name) in samples {
         let (time, found) = search(clock, index, &change(name)).await?;
@@ -159,7 +159,7 @@ async fn measure(
     }
     times.sort_unstable();
     let count = samples.len().max(1);
-    Ok(Kind {
+    Ok(Searches {
         kind,
         median_ms: ms(times.get(count / 2)),
         p99_ms: ms(times.get(count * 99 / 100)),
@@ -184,7 +184,7 @@ fn report(
     args: &TerminologyArgs,
     (load, peak, size): (Duration, u64, u64),
     first: Duration,
-    searches: Vec<Kind>,
+    searches: Vec<Searches>,
 ) -> anyhow::Result<ExitCode> {
     #[expect(clippy::cast_precision_loss, reason = "megabytes with a decimal")]
     let megabytes = |bytes: u64| bytes as f64 / 1e6;

@@ -153,7 +153,7 @@ async fn may_send(
     found: &Discovered,
     mobile: Option<Mobile>,
 ) -> Result<Result<(), &'static str>> {
-    if ctx.rules.sms.is_none() {
+    if ctx.rules.otp_give_up.is_none() {
         return Ok(Err("No SMS provider is configured: see [sms] of the configuration."));
     }
     if mobile.is_none() {
@@ -213,7 +213,7 @@ pub async fn issue(ctx: &Ctx<'_>, tx: &mut Tx, sending: &Sending, password: &str
     let Some(request) = lock(tx, sending).await? else { return Ok(None) };
     let patient = tx.patient(&sending.facility, &request.patient).await?;
     let mobile = patient.and_then(|patient| patient.mobile);
-    let (Some(mobile), Some(give_up)) = (mobile, ctx.rules.sms) else { return Ok(None) };
+    let (Some(mobile), Some(give_up)) = (mobile, ctx.rules.otp_give_up) else { return Ok(None) };
     let desk = tx.otp_desk(&sending.facility, &request.patient).await?;
     let hash = tx.otp_hash(&request.reference, password)?;
     let Ok((desk, issued)) = desk.issue(hash, tx.now(), &ctx.rules.otp) else { return Ok(None) };

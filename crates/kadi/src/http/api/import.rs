@@ -160,7 +160,8 @@ impl Importer {
         line: ImportLine,
     ) -> Result<ImportResult, Problem> {
         let reference = line.patient_ref;
-        let stored = patients::put_in(&self.app, tx, &self.facility, reference.clone(), line.patient).await;
+        let (who, actor) = (reference.clone(), self.caller.actor());
+        let stored = patients::put_in(&self.app, tx, (&self.facility, &actor), who, line.patient).await;
         match stored {
             Ok((_, outcome)) => Ok(ImportResult {
                 line: number,

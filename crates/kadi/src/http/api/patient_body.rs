@@ -32,7 +32,7 @@ pub struct IdentifierView {
 }
 
 /// A patient to be stored.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PatientBody {
     /// Full name. Required.
@@ -131,6 +131,11 @@ impl PatientBody {
     /// Whether it sets or removes the ABHA address.
     pub fn names_address(&self) -> bool {
         !matches!(self.abha_address, Patch::Keep)
+    }
+
+    /// Whether ABHA address and ABHA number are taken away by `null`.
+    pub fn removes_abha(&self) -> (bool, bool) {
+        (matches!(self.abha_address, Patch::Remove), matches!(self.abha_number, Patch::Remove))
     }
 
     /// The patient that is to be stored where `before` was. What the HMIS has put in is no longer provisional.

@@ -22,7 +22,7 @@ use super::super::problem::{Code, Problem};
 use super::check::Check;
 use super::path::PatientPath;
 use super::patient_body::{PatientBody, PatientView};
-use crate::flows::{self, Ctx, FlowError};
+use crate::flows::{self, Ctx, FlowError, adoption};
 
 /// How many patients a search by name looks at for one page: names are sealed, so each is opened and compared.
 const MAX_LOOKED_AT: u32 = 5000;
@@ -61,26 +61,42 @@ pub async fn put(
     PatientPath(reference): PatientPath,
     Body(body): Body<PatientBody>,
 ) -> Result<(StatusCode, Json<PatientView>), Problem> {
+    let whose = (&facility, &*caller.actor());
+    let mut stored = put_alone(&app, whose, reference.clone(), body.clone()).await;
+    if stored.as_ref().is_err_and(|problem| problem.code == Code::Conflict && problem.errors.is_empty()) {
+        // Somebody stored the same ABHA at the same moment, perhaps a profile share: now they are found.
+        stored = put_alone(&app, whose, reference, body).await;
+    }
+    let (patient, outcome) = stored?;
+    Ok((super::created_or_ok(outcome == PutOutcome::Created), Json(patient.into())))
+}
+
+async fn put_alone(
+    app: &App,
+    (facility, actor): (&Facility, &str),
+    reference: PatientRef,
+    body: PatientBody,
+) -> Result<(Patient, PutOutcome), Problem> {
     let mut tx = app.store.begin().await?;
-    let (patient, outcome) = put_in(&app, &mut tx, &facility, reference, body).await?;
+    let (patient, outcome) = put_in(app, &mut tx, (facility, actor), reference, body).await?;
     if outcome != PutOutcome::Unchanged {
-        tx.audit(&facility.id, &caller.actor(), "patient stored", patient.reference.as_str()).await?;
+        tx.audit(&facility.id, actor, "patient stored", patient.reference.as_str()).await?;
         tx.commit().await?;
     }
-    Ok((super::created_or_ok(outcome == PutOutcome::Created), Json(patient.into())))
+    Ok((patient, outcome))
 }
 
 /// Stores a patient in the transaction, with what follows from it for the patient's visits.
 pub async fn put_in(
     app: &App,
     tx: &mut Tx,
-    facility: &Facility,
+    (facility, actor): (&Facility, &str),
     reference: PatientRef,
     body: PatientBody,
 ) -> Result<(Patient, PutOutcome), Problem> {
     let before = tx.lock_patient(&facility.id, &reference).await?;
-    let names_address = body.names_address();
-    let patient = body.read(reference, before.as_ref(), app.clock.now())?;
+    let (names_address, removed) = (body.names_address(), body.removes_abha());
+    let mut patient = body.read(reference, before.as_ref(), app.clock.now())?;
     // The patient's own link told the address before: named by the HMIS, it is for all visits.
     let now_for_all = names_address && tx.is_address_learnt(&facility.id, &patient.reference).await?;
     if before.as_ref() == Some(&patient) && !now_for_all {
@@ -89,7 +105,15 @@ pub async fn put_in(
     if now_for_all {
         tx.set_address_learnt(&facility.id, &patient.reference, false).await?;
     }
-    refuse_taken_abha(tx, &facility.id, &patient).await?;
+    let provisional = adoption::provisional(tx, &facility.id, &patient).await.map_err(flow_problem)?;
+    for one in &provisional {
+        // ABDM itself has told the other half of the ABHA.
+        patient.abha_address = patient.abha_address.or(one.abha_address.clone().filter(|_| !removed.0));
+        patient.abha_number = patient.abha_number.or(one.abha_number.filter(|_| !removed.1));
+    }
+    refuse_taken_abha(tx, &facility.id, (&patient, &provisional)).await?;
+    let adopted = adoption::adopt(tx, &facility.id, &provisional, &patient, actor).await;
+    adopted.map_err(flow_problem)?;
     tx.put_patient(&facility.id, &patient).await.map_err(taken)?;
     if before.is_some() {
         let ctx = Ctx { rules: &app.rules, chance: app.chance() };
@@ -109,17 +133,25 @@ fn taken(error: StoreError) -> Problem {
     }
 }
 
-async fn refuse_taken_abha(tx: &mut Tx, facility: &FacilityId, patient: &Patient) -> Result<(), Problem> {
+/// A provisional patient whom this one adopts has the ABHA no longer.
+async fn refuse_taken_abha(
+    tx: &mut Tx,
+    facility: &FacilityId,
+    (patient, adopted): (&Patient, &[Patient]),
+) -> Result<(), Problem> {
+    let is_another = |other: &Patient| {
+        other.reference != patient.reference && !adopted.iter().any(|one| one.reference == other.reference)
+    };
     let mut problem = Problem::conflict("the ABHA is already another patient's");
     if let Some(address) = &patient.abha_address {
         let other = tx.patient_by_address(facility, address).await?;
-        if other.is_some_and(|other| other.reference != patient.reference) {
+        if other.is_some_and(|other| is_another(&other)) {
             problem = problem.field("/abhaAddress", "is already another patient's");
         }
     }
     if let Some(number) = patient.abha_number {
         let other = tx.patient_by_number(facility, number).await?;
-        if other.is_some_and(|other| other.reference != patient.reference) {
+        if other.is_some_and(|other| is_another(&other)) {
             problem = problem.field("/abhaNumber", "is already another patient's");
         }
     }

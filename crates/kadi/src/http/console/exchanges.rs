@@ -1,14 +1,14 @@
 //! The timeline: everything said to and by ABDM, newest first, as it happens.
 
 use askama::Template;
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use domain::bridge::Holder;
 use domain::exchange::{Direction, ExchangeState};
 use jiff::Timestamp;
 use serde::Deserialize;
-use store::{Exchange, ExchangeFilter};
+use store::{Exchange, ExchangeFilter, Tx};
 use uuid::Uuid;
 
 use super::super::App;
@@ -55,8 +55,16 @@ struct Timeline {
     /// Whether it is the newest page, which keeps itself current.
     live: bool,
     digest: String,
+    /// Another system has taken the callbacks: where they go, and since when.
+    alarm: Option<Alarm>,
     newest: Option<String>,
     older: Option<String>,
+}
+
+/// That ABDM sends callbacks elsewhere.
+struct Alarm {
+    url: Option<String>,
+    since: String,
 }
 
 struct Choice {
@@ -125,10 +133,11 @@ async fn read(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<Timeline
     let filter = ExchangeFilter { facility: scope.facility().cloned(), state, ..ExchangeFilter::default() };
     let mut tx = app.store.read().await?;
     let exchanges = tx.exchanges(&filter, page.after()?, page.read_limit()).await?;
+    let alarm = alarm(&mut tx, app).await?;
     let now = app.clock.now();
     let all_facilities = scope.facility().is_none();
     let list = page.list(exchanges, |exchange| exchange.id.to_string(), |exchange| exchange);
-    let digest = digest_of(&list.items);
+    let digest = digest_of(&list.items, alarm.as_ref());
     let rows: Vec<_> = list.items.into_iter().map(|exchange| row(exchange, now, all_facilities)).collect();
     let query = state.map_or_else(String::new, |state| format!("&state={state}"));
     Ok(Timeline {
@@ -137,9 +146,22 @@ async fn read(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<Timeline
         nothing: state.map_or("", nothing_of),
         live: asked.cursor.is_none(),
         digest,
+        alarm,
         newest: asked.cursor.as_ref().map(|_| format!("/console/exchanges{}", only_state(state))),
         older: list.next.map(|next| format!("/console/exchanges?cursor={next}{query}")),
     })
+}
+
+async fn alarm(tx: &mut Tx, app: &App) -> Result<Option<Alarm>, NoPage> {
+    let watch = tx.bridge_watch(&app.watch.client_id).await?;
+    let away = watch.is_taken() || (watch.holder == Some(Holder::Nobody) && watch.own_url.is_some());
+    Ok(away.then(|| Alarm {
+        url: watch.found_url,
+        since: watch
+            .since
+            .map(|since| format!("{}, {}", words::day(since), words::clock(since)))
+            .unwrap_or_default(),
+    }))
 }
 
 /// An exchange as a line.
@@ -202,11 +224,12 @@ fn nothing_of(state: ExchangeState) -> &'static str {
 }
 
 /// Changes when anything that is shown changes; the time that an overdue one has lasted does not count.
-fn digest_of(exchanges: &[Exchange]) -> String {
-    let mut text = String::new();
+fn digest_of(exchanges: &[Exchange], alarm: Option<&Alarm>) -> String {
+    let mut text = alarm.and_then(|alarm| alarm.url.clone()).unwrap_or_default();
+    text.push(if alarm.is_some() { '!' } else { ' ' });
     for exchange in exchanges {
         let code = exchange.error.as_ref().map_or("", |error| error.code.as_str());
         text.push_str(&format_args!("{} {} {code}\n", exchange.id, exchange.state).to_string());
     }
-    hex::encode(digest(&SHA256, text.as_bytes()).as_ref().iter().take(8).copied().collect::<Vec<_>>())
+    words::digest(&text)
 }

@@ -1,6 +1,7 @@
 //! What exchanges are called and how times are told, for people in India.
 
 use abdm::path::{Callback, Operation};
+use aws_lc_rs::digest::{self, SHA256};
 use domain::exchange::{Direction, ExchangeState};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -102,6 +103,11 @@ pub fn shortened(id: &str) -> String {
         Some(beginning) => format!("{beginning}…"),
         None => id.to_owned(),
     }
+}
+
+/// A short text that is another when `text` is.
+pub fn digest(text: &str) -> String {
+    hex::encode(digest::digest(&SHA256, text.as_bytes()).as_ref().get(..8).unwrap_or_default())
 }
 
 /// What became of an attempt.

@@ -26,7 +26,7 @@ use super::patient::Person;
 use super::plan::{Change, Content, Plan, VisitPlan};
 use crate::bridge::Bridge;
 use crate::flows::visits::{self, Stored};
-use crate::flows::{Ctx, FlowError};
+use crate::flows::{Ctx, FlowError, adoption};
 use crate::records::{self, RecordInput, Surroundings};
 use crate::terminology;
 
@@ -136,6 +136,8 @@ async fn attempt(
         return Ok(None);
     }
     if known.is_none() {
+        let provisional = adoption::provisional(&mut tx, &facility.id, &patient).await?;
+        adoption::adopt(&mut tx, &facility.id, &provisional, &patient, actor).await?;
         tx.put_patient(&facility.id, &patient).await.map_err(retry_if_taken)?;
         tx.audit(&facility.id, actor, "patient stored from an HL7 message", patient.reference.as_str())
             .await?;
@@ -386,7 +388,11 @@ async fn identify(tx: &mut Tx, facility: &FacilityId, person: &Person) -> Result
         Some(reference) => by_reference(tx, facility, reference).await?,
         None => None,
     };
-    let by_abha = by_abha(tx, facility, person).await?;
+    let by_abha = match by_abha(tx, facility, person).await? {
+        // Made by a profile share, and to be adopted by the patient whom the hospital knows by this number.
+        Some(one) if person.reference().is_some() && adoption::is_free(tx, facility, &one).await? => None,
+        found => found,
+    };
     let found = match (by_mr, by_abha) {
         (Some(mr), Some(abha)) if mr.reference != abha.reference => return Err(two_patients().into()),
         (Some(patient), _) | (None, Some(patient)) => Some(patient),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::messages::{cbc, oru};
 use super::{Hospital, ids};
+use crate::world::id;
 
 const GLUCOSE: [&str; 2] = ["OBR|1||F-1|GLU^Glucose^L|||20260120", "OBX|1|NM|GLU^Glucose^L||92|mg/dL|||||F"];
 
@@ -41,6 +42,22 @@ async fn a_known_patient_is_found_by_each_of_their_numbers_and_not_changed() {
         assert_eq!(answer["patientRef"], "P-1", "{ids}");
     }
     assert_eq!(hospital.get("/patients/P-1").await, before);
+}
+
+#[tokio::test]
+async fn a_message_with_the_hospitals_number_adopts_whoever_shared_a_profile_before() {
+    let hospital = Hospital::open().await;
+    put(&hospital, "kadi-1", json!({"abhaAddress": "farida.b@sbx"})).await;
+    let mut tx = hospital.world.tx().await;
+    let shared = tx.patient(&id(), &"kadi-1".parse().unwrap()).await.unwrap().unwrap();
+    tx.put_patient(&id(), &domain::patient::Patient { provisional: true, ..shared }).await.unwrap();
+    tx.commit().await.unwrap();
+    let ids = "MR-9^^^LAB^MR~farida.b@sbx^^^ABDM^ABHA";
+    let answer = hospital.accepted(&of(&format!("PID|1||{ids}||Begum^Farida||19791205|F"))).await;
+    assert_eq!(answer["patientRef"], "MR-9", "{answer}");
+    let patients = hospital.get("/patients").await;
+    assert_eq!(patients["items"].as_array().unwrap().len(), 1, "{patients}");
+    assert_eq!(patients["items"][0]["abhaAddress"], "farida.b@sbx");
 }
 
 #[tokio::test]

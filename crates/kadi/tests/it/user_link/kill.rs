@@ -58,7 +58,7 @@ fn texts(world: &Mortal) -> Vec<Value> {
 }
 
 async fn linking(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
-    let mut world = Mortal::new(database, switch, TO_FILE).await;
+    let mut world = Mortal::with(database, switch, TO_FILE).await;
     let mut lives = 0;
     let known = known_patient(&world.sandbox, "P1", RAMESH);
     let patient = Patient { abha_address: None, abha_number: None, ..known };
@@ -93,7 +93,9 @@ async fn linking(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
     }
     let violations = world.sandbox.state().violations();
     assert!(violations.is_empty(), "{violations:#?}");
-    world.end()
+    let first_life = (world.switch.commits(), world.switch.is_dead());
+    world.end();
+    first_life
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,18 +2,16 @@
 
 use std::cmp::Ordering;
 
-use serde_json::Value;
-
 use crate::validate::document::{Document, Resolved};
-use crate::validate::json;
+use crate::validate::json::{Json, List};
 
 /// The UCUM system.
 pub(super) const UCUM: &str = "http://unitsofmeasure.org";
 
 /// The value that an invariant is about, and the entry's resource around it.
 pub(crate) struct Facts<'a> {
-    pub value: &'a Value,
-    pub root: &'a Value,
+    pub value: Json<'a>,
+    pub root: Json<'a>,
     /// The document and the entry that the value is of.
     pub document: &'a Document<'a>,
     pub entry: Option<usize>,
@@ -26,8 +24,8 @@ impl<'a> Facts<'a> {
     }
 
     /// The type of the entry that a Reference leads to.
-    pub(super) fn target_type(&self, reference: &Value) -> Option<&'a str> {
-        let reference = json::text(reference, "reference")?;
+    pub(super) fn target_type(&self, reference: Json<'_>) -> Option<&'a str> {
+        let reference = reference.text("reference")?;
         match self.document.resolve(reference, self.entry?) {
             Resolved::To(at) | Resolved::Loosely(at) => Some(self.document.entries.get(at)?.kind),
             Resolved::Nowhere => None,
@@ -40,42 +38,42 @@ impl<'a> Facts<'a> {
             let key = key.strip_prefix('_').unwrap_or(key);
             key.strip_prefix(name).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
         };
-        self.value.as_object().is_some_and(|map| map.keys().any(|key| typed(key)))
+        self.value.as_map().is_some_and(|map| map.keys().any(typed))
     }
 
     /// A string element.
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {
-        json::text(self.value, name)
+        self.value.text(name)
     }
 
     /// A number element.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
-        json::field(self.value, name).and_then(Value::as_f64)
+        self.value.field(name).and_then(Json::as_f64)
     }
 
     /// Repetitions of an element.
-    pub(super) fn all(&self, name: &str) -> &'a [Value] {
+    pub(super) fn all(&self, name: &str) -> List<'a> {
         list(self.value, name)
     }
 }
 
-pub(super) fn has(value: &Value, name: &str) -> bool {
-    let Some(map) = value.as_object() else { return false };
+pub(super) fn has(value: Json<'_>, name: &str) -> bool {
+    let Some(map) = value.as_map() else { return false };
     map.iter().any(|(key, v)| match key.strip_prefix('_') {
         Some(bare) => bare == name,
         None => key == name && !v.is_null(),
     })
 }
 
-pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    json::items(value, name)
+pub(super) fn list<'a>(value: Json<'a>, name: &str) -> List<'a> {
+    value.items(name)
 }
 
 /// Whether a CodeableConcept has this coding.
-pub(super) fn coded(concept: Option<&Value>, system: &str, codes: &[&str]) -> bool {
+pub(super) fn coded(concept: Option<Json<'_>>, system: &str, codes: &[&str]) -> bool {
     let Some(concept) = concept else { return false };
     list(concept, "coding").iter().any(|coding| {
-        let text = |key: &str| json::text(coding, key);
+        let text = |key: &str| coding.text(key);
         text("system") == Some(system) && text("code").is_some_and(|code| codes.contains(&code))
     })
 }

@@ -8,8 +8,7 @@ mod facts;
 mod resources;
 mod types;
 
-use serde_json::Value;
-
+use super::json::Json;
 use super::path::Path;
 use super::walk::Walk;
 use crate::rules::{Member, Rules};
@@ -46,11 +45,11 @@ pub(crate) fn is_checked(key: &str) -> bool {
 }
 
 /// Holds `value` to the invariant with index `at` in the rules.
-pub(super) fn check<'a>(walk: &mut Walk<'a>, at: u16, value: &'a Value, path: &Path<'_>) {
+pub(super) fn check<'a>(walk: &mut Walk<'a>, at: u16, value: Json<'a>, path: &Path<'_>) {
     let Some(invariant) = walk.rules.invariants().get(usize::from(at)) else { return };
     let Some(native) = invariant.native else { return };
     // Best practice only, and for contained resources not even that.
-    if native.key == "dom-6" && (!walk.strict || !std::ptr::eq(value, walk.root)) {
+    if native.key == "dom-6" && (!walk.strict || !value.is_same(walk.root)) {
         return;
     }
     if (native.check)(&Facts {

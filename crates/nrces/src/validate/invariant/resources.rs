@@ -3,11 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use serde_json::Value;
-
 use super::Native;
 use super::facts::{Facts, coded, has, list, order};
-use crate::validate::json;
+use crate::validate::json::Json;
 
 const fn native(key: &'static str, check: super::Check, mend: &'static str) -> Native {
     Native { key, check, mend }
@@ -67,7 +65,7 @@ pub(super) const ALL: &[Native] = &[
     native("dom-5", dom_5, "a contained resource has no `meta.security`: remove it"),
     native(
         "dom-6",
-        |f| json::field(f.value, "text").is_some_and(|t| has(t, "div")),
+        |f| f.value.field("text").is_some_and(|t| has(t, "div")),
         "has no narrative: apps that cannot read the data show nothing",
     ),
     native(
@@ -78,7 +76,7 @@ pub(super) const ALL: &[Native] = &[
     native("fhs-2", |f| f.has_choice("age") || !f.has("estimatedAge"), "`estimatedAge` needs `age[x]`"),
     native(
         "grp-1",
-        |f| !f.has("member") || json::field(f.value, "actual") == Some(&Value::Bool(true)),
+        |f| !f.has("member") || matches!(f.value.field("actual"), Some(Json::Bool(true))),
         "members need `actual` true",
     ),
     native(
@@ -110,13 +108,11 @@ pub(super) const ALL: &[Native] = &[
 ];
 
 fn ait_1(f: &Facts<'_>) -> bool {
-    coded(json::field(f.value, "verificationStatus"), ALLERGY_VERIFICATION, ERRONEOUS)
-        || f.has("clinicalStatus")
+    coded(f.value.field("verificationStatus"), ALLERGY_VERIFICATION, ERRONEOUS) || f.has("clinicalStatus")
 }
 
 fn ait_2(f: &Facts<'_>) -> bool {
-    !coded(json::field(f.value, "verificationStatus"), ALLERGY_VERIFICATION, ERRONEOUS)
-        || !f.has("clinicalStatus")
+    !coded(f.value.field("verificationStatus"), ALLERGY_VERIFICATION, ERRONEOUS) || !f.has("clinicalStatus")
 }
 
 fn app_3(f: &Facts<'_>) -> bool {
@@ -133,24 +129,23 @@ fn con_3(f: &Facts<'_>) -> bool {
         f.all("category").iter().any(|c| coded(Some(c), CONDITION_CATEGORY, &["problem-list-item"]));
     f.has("clinicalStatus")
         || !problem
-        || coded(json::field(f.value, "verificationStatus"), CONDITION_VERIFICATION, ERRONEOUS)
+        || coded(f.value.field("verificationStatus"), CONDITION_VERIFICATION, ERRONEOUS)
 }
 
 fn con_4(f: &Facts<'_>) -> bool {
     let past = &["resolved", "remission", "inactive"];
-    !f.has_choice("abatement") || coded(json::field(f.value, "clinicalStatus"), CONDITION_CLINICAL, past)
+    !f.has_choice("abatement") || coded(f.value.field("clinicalStatus"), CONDITION_CLINICAL, past)
 }
 
 fn con_5(f: &Facts<'_>) -> bool {
-    !coded(json::field(f.value, "verificationStatus"), CONDITION_VERIFICATION, ERRONEOUS)
-        || !f.has("clinicalStatus")
+    !coded(f.value.field("verificationStatus"), CONDITION_VERIFICATION, ERRONEOUS) || !f.has("clinicalStatus")
 }
 
 fn ctm_1(f: &Facts<'_>) -> bool {
     if !f.has("onBehalfOf") {
         return true;
     }
-    let member = json::field(f.value, "member").and_then(|m| f.target_type(m));
+    let member = f.value.field("member").and_then(|m| f.target_type(m));
     member.is_none_or(|kind| kind == "Practitioner")
 }
 
@@ -159,12 +154,12 @@ fn dom_2(f: &Facts<'_>) -> bool {
 }
 
 fn dom_4(f: &Facts<'_>) -> bool {
-    let meta = |r: &Value, key: &str| json::field(r, "meta").is_some_and(|m| has(m, key));
+    let meta = |r: Json<'_>, key: &str| r.field("meta").is_some_and(|m| has(m, key));
     f.all("contained").iter().all(|r| !meta(r, "versionId") && !meta(r, "lastUpdated"))
 }
 
 fn dom_5(f: &Facts<'_>) -> bool {
-    f.all("contained").iter().all(|r| !json::field(r, "meta").is_some_and(|m| has(m, "security")))
+    f.all("contained").iter().all(|r| !r.field("meta").is_some_and(|m| has(m, "security")))
 }
 
 /// Every contained resource is referred to, or refers to the one around it.
@@ -176,7 +171,7 @@ fn dom_3(f: &Facts<'_>) -> bool {
     let mut local = HashSet::new();
     fragments(f.value, &mut local);
     contained.iter().all(|resource| {
-        let id = json::text(resource, "id").unwrap_or_default();
+        let id = resource.text("id").unwrap_or_default();
         let mut own = HashSet::new();
         local.contains(id) || {
             fragments(resource, &mut own);
@@ -186,13 +181,13 @@ fn dom_3(f: &Facts<'_>) -> bool {
 }
 
 /// Every `#fragment` among the strings below a value, without its `#`.
-fn fragments<'a>(value: &'a Value, into: &mut HashSet<&'a str>) {
+fn fragments<'a>(value: Json<'a>, into: &mut HashSet<&'a str>) {
     let mut open = vec![value];
     while let Some(value) = open.pop() {
         match value {
-            Value::String(text) => into.extend(text.strip_prefix('#')),
-            Value::Array(items) => open.extend(items),
-            Value::Object(map) => open.extend(map.values()),
+            Json::Text(text) => into.extend(text.strip_prefix('#')),
+            Json::List(items) => open.extend(items.iter()),
+            Json::Map(map) => open.extend(map.iter().map(|(_, value)| value)),
             _ => {}
         }
     }
@@ -209,17 +204,15 @@ fn obs_7(f: &Facts<'_>) -> bool {
     if !f.has_choice("value") || !f.has("component") {
         return true;
     }
-    let named = |coding: &Value| {
-        let text = |key: &str| json::text(coding, key).map(str::to_owned);
+    let named = |coding: Json<'_>| {
+        let text = |key: &str| coding.text(key).map(str::to_owned);
         (text("system"), text("code"))
     };
-    let codings = |concept: Option<&Value>| -> Vec<_> {
+    let codings = |concept: Option<Json<'_>>| -> Vec<_> {
         concept.map(|c| list(c, "coding")).unwrap_or_default().iter().map(named).collect()
     };
-    let own: HashSet<_> = codings(json::field(f.value, "code")).into_iter().collect();
-    !f.all("component")
-        .iter()
-        .any(|c| codings(json::field(c, "code")).iter().any(|coding| own.contains(coding)))
+    let own: HashSet<_> = codings(f.value.field("code")).into_iter().collect();
+    !f.all("component").iter().any(|c| codings(c.field("code")).iter().any(|coding| own.contains(coding)))
 }
 
 fn pat_1(f: &Facts<'_>) -> bool {

@@ -2,11 +2,9 @@
 
 use std::cmp::Ordering;
 
-use serde_json::Value;
-
 use super::Native;
 use super::facts::{Facts, UCUM, has, list, order};
-use crate::validate::json;
+use crate::validate::json::Json;
 
 const fn native(key: &'static str, check: super::Check, mend: &'static str) -> Native {
     Native { key, check, mend }
@@ -68,8 +66,7 @@ fn age_1(f: &Facts<'_>) -> bool {
 }
 
 fn cnt_3(f: &Facts<'_>) -> bool {
-    let whole =
-        json::field(f.value, "value").and_then(Value::as_number).is_none_or(|n| !n.to_string().contains('.'));
+    let whole = f.value.field("value").and_then(Json::as_number).is_none_or(|n| !n.to_string().contains('.'));
     measured(f) && f.text("code").is_none_or(|c| c == "1") && whole
 }
 
@@ -100,15 +97,15 @@ fn rat_1(f: &Facts<'_>) -> bool {
 fn ref_1(f: &Facts<'_>) -> bool {
     let Some(id) = f.text("reference").and_then(|r| r.strip_prefix('#')) else { return true };
     // `#` alone is the resource around.
-    id.is_empty() || list(f.root, "contained").iter().any(|r| json::text(r, "id") == Some(id))
+    id.is_empty() || list(f.root, "contained").iter().any(|r| r.text("id") == Some(id))
 }
 
-fn rng_2(f: &Facts<'_>) -> bool {
-    let (Some(low), Some(high)) = (json::field(f.value, "low"), json::field(f.value, "high")) else {
+fn rng_2<'a>(f: &Facts<'a>) -> bool {
+    let (Some(low), Some(high)) = (f.value.field("low"), f.value.field("high")) else {
         return true;
     };
-    let number = |v: &Value| json::field(v, "value").and_then(Value::as_f64);
-    let unit = |v: &Value| json::field(v, "code").or_else(|| json::field(v, "unit")).cloned();
+    let number = |v: Json<'_>| v.field("value").and_then(Json::as_f64);
+    let unit = |v: Json<'a>| v.field("code").or_else(|| v.field("unit")).and_then(Json::as_str);
     match (number(low), number(high)) {
         (Some(l), Some(h)) if unit(low) == unit(high) => l <= h,
         _ => true,
@@ -120,7 +117,7 @@ fn tim_9(f: &Facts<'_>) -> bool {
         return true;
     }
     let when = f.all("when");
-    let meal = |w: &Value| matches!(w.as_str(), Some("C" | "CM" | "CD" | "CV"));
+    let meal = |w: Json<'_>| matches!(w.as_str(), Some("C" | "CM" | "CD" | "CV"));
     !when.is_empty() && !when.iter().any(meal)
 }
 

@@ -4,13 +4,13 @@ use super::*;
 
 fn ok(primitive: Primitive, texts: &[&str]) {
     for text in texts {
-        assert_eq!(check(primitive, &json!(text)), Ok(()), "{primitive:?} {text:?}");
+        assert_eq!(check(primitive, (&json!(text)).into()), Ok(()), "{primitive:?} {text:?}");
     }
 }
 
 fn bad(primitive: Primitive, texts: &[&str]) {
     for text in texts {
-        assert!(matches!(check(primitive, &json!(text)), Err(Format(_))), "{primitive:?} {text:?}");
+        assert!(matches!(check(primitive, (&json!(text)).into()), Err(Format(_))), "{primitive:?} {text:?}");
     }
 }
 
@@ -108,16 +108,16 @@ fn json_types_are_not_taken_for_each_other() {
         (Primitive::Code, json!(true)),
         (Primitive::String, json!({})),
     ] {
-        assert!(matches!(check(primitive, &value), Err(Type(_))), "{primitive:?} {value}");
+        assert!(matches!(check(primitive, (&value).into()), Err(Type(_))), "{primitive:?} {value}");
     }
-    assert_eq!(check(Primitive::Decimal, &json!(1.5)), Ok(()));
-    assert_eq!(check(Primitive::PositiveInt, &json!(1)), Ok(()));
+    assert_eq!(check(Primitive::Decimal, (&json!(1.5)).into()), Ok(()));
+    assert_eq!(check(Primitive::PositiveInt, (&json!(1)).into()), Ok(()));
     for (primitive, value) in [
         (Primitive::PositiveInt, json!(0)),
         (Primitive::UnsignedInt, json!(-1)),
         (Primitive::Integer, json!(1.5)),
         (Primitive::Integer, json!(3_000_000_000_i64)),
     ] {
-        assert!(matches!(check(primitive, &value), Err(Format(_))), "{primitive:?} {value}");
+        assert!(matches!(check(primitive, (&value).into()), Err(Format(_))), "{primitive:?} {value}");
     }
 }

@@ -12,6 +12,7 @@
 //! - A password that has ended, was used, or came before a lock is refused without being compared, and counts as no
 //!   guess: it told nothing.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -66,7 +67,7 @@ pub struct OtpDesk {
     pub sent: Vec<Timestamp>,
 }
 
-/// A password that was sent for one link. Only its keyed hash is kept.
+/// A password that was sent for one link. Only its keyed hash is kept; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issued {
     /// Keyed hash of link reference and password.
@@ -77,6 +78,12 @@ pub struct Issued {
     pub expires_at: Timestamp,
     /// Whether it has done its work.
     pub used: bool,
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued").field("at", &self.at).field("used", &self.used).finish_non_exhaustive()
+    }
 }
 
 /// Why no password is sent.
@@ -112,8 +119,8 @@ impl OtpDesk {
         }
         let recent: Vec<_> = self.sent.iter().map(|at| *at + limits.lock).filter(|end| *end > now).collect();
         let sends = usize::try_from(limits.sends).unwrap_or(usize::MAX);
-        match recent.len().checked_sub(sends).and_then(|surplus| recent.get(surplus)) {
-            Some(until) => Err(Refused::TooMany(*until)),
+        match recent.len().checked_sub(sends) {
+            Some(surplus) => Err(Refused::TooMany(recent.get(surplus).copied().unwrap_or(now + limits.lock))),
             None => Ok(()),
         }
     }
@@ -166,3 +173,6 @@ impl OtpDesk {
         (desk, Verdict::Locked(until))
     }
 }
+
+#[cfg(test)]
+mod tests;
