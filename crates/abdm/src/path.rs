@@ -7,6 +7,15 @@ use std::fmt;
 
 use http::Method;
 
+/// Which of ABDM's interfaces a message belongs to. v0.5 is being withdrawn; of it only linking by the patient is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Version {
+    /// V3: ids and times in headers, `response`, codes such as `ABDM-1010`.
+    V3,
+    /// v0.5: ids and times in bodies, `resp`, numbers as codes, a session and keys of its own under `/gateway`.
+    V05,
+}
+
 /// A call to ABDM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
@@ -46,6 +55,16 @@ pub enum Operation {
     TransferStatus,
     /// Answer a profile share.
     OnShare,
+    /// [`Operation::Session`] of v0.5.
+    SessionV05,
+    /// [`Operation::Certs`] of v0.5, which needs no session.
+    CertsV05,
+    /// [`Operation::OnDiscover`] of v0.5.
+    OnDiscoverV05,
+    /// [`Operation::OnInit`] of v0.5.
+    OnInitV05,
+    /// [`Operation::OnConfirm`] of v0.5.
+    OnConfirmV05,
 }
 
 /// Which header must name the service that calls.
@@ -82,7 +101,7 @@ pub struct OperationFacts {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 23] = [
         Self::Session,
         Self::Certs,
         Self::BridgeUrl,
@@ -101,6 +120,11 @@ impl Operation {
         Self::TransferNotify,
         Self::TransferStatus,
         Self::OnShare,
+        Self::SessionV05,
+        Self::CertsV05,
+        Self::OnDiscoverV05,
+        Self::OnInitV05,
+        Self::OnConfirmV05,
     ];
 
     /// Its path.
@@ -125,6 +149,37 @@ impl Operation {
             Self::TransferNotify => "/api/hiecm/data-flow/v3/health-information/notify",
             Self::TransferStatus => "/api/hiecm/data-flow/v3/health-information/request/status/",
             Self::OnShare => "/api/hiecm/patient-share/v3/on-share",
+            Self::SessionV05 => "/gateway/v0.5/sessions",
+            Self::CertsV05 => "/gateway/v0.5/certs",
+            Self::OnDiscoverV05 => "/gateway/v0.5/care-contexts/on-discover",
+            Self::OnInitV05 => "/gateway/v0.5/links/link/on-init",
+            Self::OnConfirmV05 => "/gateway/v0.5/links/link/on-confirm",
+        }
+    }
+
+    /// The interface that it belongs to.
+    #[must_use]
+    pub const fn version(self) -> Version {
+        match self {
+            Self::SessionV05
+            | Self::CertsV05
+            | Self::OnDiscoverV05
+            | Self::OnInitV05
+            | Self::OnConfirmV05 => Version::V05,
+            _ => Version::V3,
+        }
+    }
+
+    /// What it is in V3: itself, or what became of it.
+    #[must_use]
+    pub const fn in_v3(self) -> Self {
+        match self {
+            Self::SessionV05 => Self::Session,
+            Self::CertsV05 => Self::Certs,
+            Self::OnDiscoverV05 => Self::OnDiscover,
+            Self::OnInitV05 => Self::OnInit,
+            Self::OnConfirmV05 => Self::OnConfirm,
+            other => other,
         }
     }
 
@@ -156,7 +211,7 @@ impl Operation {
     #[must_use]
     pub const fn is_reply(self) -> bool {
         matches!(
-            self,
+            self.in_v3(),
             Self::OnDiscover
                 | Self::OnInit
                 | Self::OnConfirm
@@ -172,9 +227,11 @@ impl Operation {
         OperationFacts {
             method: match self {
                 Self::BridgeUrl => Method::PATCH,
-                Self::Certs | Self::BridgeServices | Self::BridgeService | Self::TransferStatus => {
-                    Method::GET
-                }
+                Self::Certs
+                | Self::CertsV05
+                | Self::BridgeServices
+                | Self::BridgeService
+                | Self::TransferStatus => Method::GET,
                 _ => Method::POST,
             },
             path: self.path(),
@@ -219,11 +276,17 @@ pub enum Callback {
     HealthInformationRequest,
     /// A patient shares their profile at a counter.
     ProfileShare,
+    /// [`Callback::Discover`] of v0.5.
+    DiscoverV05,
+    /// [`Callback::LinkInit`] of v0.5.
+    LinkInitV05,
+    /// [`Callback::LinkConfirm`] of v0.5.
+    LinkConfirmV05,
 }
 
 impl Callback {
     /// Every callback.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::OnGenerateToken,
         Self::OnCareContext,
         Self::OnContextNotify,
@@ -234,6 +297,9 @@ impl Callback {
         Self::ConsentNotify,
         Self::HealthInformationRequest,
         Self::ProfileShare,
+        Self::DiscoverV05,
+        Self::LinkInitV05,
+        Self::LinkConfirmV05,
     ];
 
     /// Its path, as real traffic has it.
@@ -250,6 +316,29 @@ impl Callback {
             Self::ConsentNotify => "/api/v3/consent/request/hip/notify",
             Self::HealthInformationRequest => "/api/v3/hip/health-information/request",
             Self::ProfileShare => "/api/v3/hip/patient/share",
+            Self::DiscoverV05 => "/v0.5/care-contexts/discover",
+            Self::LinkInitV05 => "/v0.5/links/link/init",
+            Self::LinkConfirmV05 => "/v0.5/links/link/confirm",
+        }
+    }
+
+    /// The interface that it belongs to. A v0.5 callback is answered in v0.5, and its token is signed with v0.5's keys.
+    #[must_use]
+    pub const fn version(self) -> Version {
+        match self {
+            Self::DiscoverV05 | Self::LinkInitV05 | Self::LinkConfirmV05 => Version::V05,
+            _ => Version::V3,
+        }
+    }
+
+    /// What it is in V3: itself, or what became of it.
+    #[must_use]
+    pub const fn in_v3(self) -> Self {
+        match self {
+            Self::DiscoverV05 => Self::Discover,
+            Self::LinkInitV05 => Self::LinkInit,
+            Self::LinkConfirmV05 => Self::LinkConfirm,
+            other => other,
         }
     }
 
@@ -283,6 +372,9 @@ impl Callback {
             Self::ConsentNotify => Some(Operation::ConsentOnNotify),
             Self::HealthInformationRequest => Some(Operation::OnRequest),
             Self::ProfileShare => Some(Operation::OnShare),
+            Self::DiscoverV05 => Some(Operation::OnDiscoverV05),
+            Self::LinkInitV05 => Some(Operation::OnInitV05),
+            Self::LinkConfirmV05 => Some(Operation::OnConfirmV05),
         }
     }
 
@@ -290,7 +382,7 @@ impl Callback {
     #[must_use]
     pub const fn acknowledged_with(self) -> u16 {
         match self {
-            Self::Discover => 202,
+            Self::Discover | Self::DiscoverV05 | Self::LinkInitV05 | Self::LinkConfirmV05 => 202,
             _ => 200,
         }
     }
@@ -332,7 +424,8 @@ mod tests {
         for callback in Callback::ALL {
             assert_eq!(Callback::from_path(callback.path()), Some(callback));
             assert_eq!(Callback::from_path(callback.path_without_api()), Some(callback));
-            assert!(callback.path_without_api().starts_with("/v3/"));
+            let version = if callback.version() == Version::V3 { "/v3/" } else { "/v0.5/" };
+            assert!(callback.path_without_api().starts_with(version));
         }
         assert_eq!(Callback::from_path("/api/api/v3/hip/patient/share"), None);
         assert_eq!(Callback::from_path("/apiv3/hip/patient/share"), None);
@@ -343,6 +436,19 @@ mod tests {
         for callback in Callback::ALL {
             assert!(callback.result_of().is_some() != callback.reply().is_some(), "{callback}");
             assert!(callback.reply().is_none_or(Operation::is_reply));
+        }
+    }
+
+    #[test]
+    fn a_callback_is_answered_in_its_own_version_by_what_became_of_it() {
+        for callback in Callback::ALL {
+            let reply = callback.reply();
+            assert!(reply.is_none_or(|reply| reply.version() == callback.version()), "{callback}");
+            assert_eq!(reply.map(Operation::in_v3), callback.in_v3().reply());
+        }
+        for operation in Operation::ALL {
+            let under_gateway = operation.path().starts_with("/gateway/v0.5/");
+            assert_eq!(under_gateway, operation.version() == Version::V05, "{operation}");
         }
     }
 

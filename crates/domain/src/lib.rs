@@ -13,6 +13,7 @@ pub mod event;
 pub mod exchange;
 pub mod facility;
 pub mod link;
+pub mod link_request;
 pub mod name;
 pub mod otp;
 pub mod pace;

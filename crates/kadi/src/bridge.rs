@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abdm::callback::{KeySource, Verifier, VerifierConfig};
-use abdm::client::{Gateway, GatewayConfig};
+use abdm::client::{Gateway, GatewayConfig, KeysV05};
 use abdm::clock::SharedClock;
 use abdm::push::{Pusher, PusherConfig};
 use anyhow::Context as _;
@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::flows::Rules;
 use crate::flows::bridge::Watch;
 use crate::flows::sms::SmsRules;
+use crate::sms::{self, SmsSender};
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
 use crate::workers::Ear;
@@ -44,6 +45,12 @@ pub struct Bridge {
     pub webhooks: reqwest::Client,
     /// Tells ABDM's callbacks from others'.
     pub verifier: Verifier,
+    /// The same for callbacks of v0.5, which has keys of its own.
+    pub verifier_v05: Verifier,
+    /// Sends one-time passwords, if the configuration says by what.
+    pub sms: Option<Box<dyn SmsSender>>,
+    /// Whether the answer to a discovery carries `X-HIU-ID`.
+    pub on_discover_hiu_id: bool,
     /// Makes callbacks durable.
     pub intake: Intake,
     /// What the flows decide by.
@@ -124,6 +131,7 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
     let (intake, writer) = Intake::new(store.clone());
     let gateway = Arc::new(gateway(config, &clock)?);
     let keys: Arc<dyn KeySource> = Arc::<Gateway>::clone(&gateway);
+    let keys_v05 = Arc::new(KeysV05(Arc::clone(&gateway)));
     let bridge = Arc::new(Bridge {
         pusher: Pusher::new(PusherConfig {
             timeout: config.transfer.push_timeout,
@@ -131,6 +139,9 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
         })?,
         webhooks: workers::webhook_client()?,
         verifier: Verifier::new(verifier_config(config), keys, clock.clone()),
+        verifier_v05: Verifier::new(verifier_config(config), keys_v05, clock.clone()),
+        sms: sms::sender(config, &clock)?,
+        on_discover_hiu_id: config.linking.on_discover_hiu_id,
         rules: rules(config),
         pace: Limits {
             rate: config.gateway.rate,
@@ -250,6 +261,14 @@ pub(crate) fn rules(config: &Config) -> Rules {
         per_page: per_page.unwrap_or(NonZeroUsize::MIN),
         deadline: config.transfer.deadline,
         allow_insecure: config.gateway.allow_insecure,
+        discovery: domain::discovery::Settings { year_band: config.linking.year_band },
+        otp: domain::otp::Limits {
+            ttl: config.linking.otp_ttl,
+            attempts: config.linking.otp_attempts,
+            lock: config.linking.otp_lock,
+            sends: config.linking.otp_sends,
+        },
+        otp_give_up: config.sms.as_ref().map(|sms| sms.give_up),
         token_life: config.share.token_ttl,
         sms: SmsRules {
             visit_days: config.linking.sms_visit_days,

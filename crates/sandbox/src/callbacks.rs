@@ -13,6 +13,7 @@ use crate::core::Sandbox;
 use crate::faults::{CallbackFault, Fault};
 use crate::judge::patterns::written;
 use crate::world::journal::{Direction, Record, Verdict};
+use crate::world::linkings::ApiVersion;
 use crate::world::{Asked, Subject, World};
 
 /// How long, in real time, a call waits for its early callback to be answered.
@@ -41,6 +42,11 @@ impl Callback {
         Self::new(hip_id, path, Subject::Result, body)
     }
 
+    /// The interface that its path belongs to.
+    fn version(&self) -> ApiVersion {
+        if self.path.starts_with("/v0.5/") { ApiVersion::V05 } else { ApiVersion::V3 }
+    }
+
     /// Until it is acknowledged, it is sent again with a fresh `REQUEST-ID`.
     fn is_redelivered(&self) -> bool {
         matches!(self.subject, Subject::Consent { .. })
@@ -59,7 +65,11 @@ impl Delivery {
     fn new(sandbox: &Sandbox, callback: &Callback) -> Self {
         Self {
             request_id: callback.request_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string()),
-            token: sandbox.keys().callback_token(sandbox.now(), sandbox.timing().token_age),
+            token: sandbox.keys().callback_token(
+                callback.version(),
+                sandbox.now(),
+                sandbox.timing().token_age,
+            ),
             callback: callback.clone(),
             attempt: 0,
         }
@@ -195,16 +205,18 @@ async fn attempt(sandbox: &Sandbox, delivery: &mut Delivery) -> bool {
         note_asked(world, callback, &delivery.request_id, now);
         world.registry.callback_url(&callback.hip_id)
     });
+    let sent = sandbox.elapsed();
     let answer = match url {
         Some(url) => {
-            send(sandbox, &format!("{url}{}", callback.path), headers(sandbox, delivery), &callback.body)
-                .await
+            let body = body(delivery, now);
+            send(sandbox, &format!("{url}{}", callback.path), headers(sandbox, delivery), &body).await
         }
         None => Answer { status: None, body: "no bridge URL is registered".into() },
     };
     let accepted = answer.is_accepted();
     let mut record = journal_record(now, callback, Some(delivery.request_id.clone()), delivery.attempt);
     record.status = answer.status;
+    record.took = Some(sandbox.elapsed().saturating_sub(sent));
     record.verdict = match answer.status {
         None => Verdict::Unreachable,
         Some(_) if accepted => Verdict::Accepted,
@@ -248,6 +260,18 @@ fn note_taken(world: &mut World, callback: &Callback, now: Timestamp) {
     }
 }
 
+/// In v0.5 id and time of a message stand in its body.
+fn body(delivery: &Delivery, now: Timestamp) -> Value {
+    let mut body = delivery.callback.body.clone();
+    if delivery.callback.version() == ApiVersion::V05
+        && let Some(members) = body.as_object_mut()
+    {
+        members.insert("requestId".to_owned(), delivery.request_id.clone().into());
+        members.insert("timestamp".to_owned(), written(now).into());
+    }
+    body
+}
+
 fn headers(sandbox: &Sandbox, delivery: &Delivery) -> HeaderMap {
     let trace = Uuid::new_v4().simple().to_string();
     let span = trace.get(..16).unwrap_or_default().to_owned();
@@ -259,8 +283,10 @@ fn headers(sandbox: &Sandbox, delivery: &Delivery) -> HeaderMap {
         }
     };
     set("authorization", format!("Bearer {}", delivery.token));
-    set("request-id", delivery.request_id.clone());
-    set("timestamp", written(now));
+    if delivery.callback.version() == ApiVersion::V3 {
+        set("request-id", delivery.request_id.clone());
+        set("timestamp", written(now));
+    }
     set("x-hip-id", delivery.callback.hip_id.clone());
     set("content-type", "application/json".into());
     set("accept", "*/*".into());
@@ -325,6 +351,7 @@ fn journal_record(now: Timestamp, callback: &Callback, request_id: Option<String
         verdict: Verdict::Accepted,
         note: None,
         attempt,
+        took: None,
         body: callback.body.to_string(),
         answer: String::new(),
     }

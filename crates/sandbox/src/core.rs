@@ -130,6 +130,11 @@ impl Sandbox {
         now.saturating_add(self.faults().skew()).unwrap_or(now)
     }
 
+    /// Time that no change of the clock's date moves.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.shared.clock.elapsed()
+    }
+
     /// Waits on the injected clock, or until the sandbox ends. The wait begins with the call and not with the first
     /// poll, so that a clock moved in between is not missed.
     pub(crate) fn sleep(&self, wait: Duration) -> impl Future<Output = ()> + Send + 'static {

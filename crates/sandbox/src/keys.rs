@@ -15,10 +15,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::world::linkings::ApiVersion;
+
 const RS256: &[u8] = include_bytes!("../keys/rs256.pkcs1.der");
 const RS256_CERT: &[u8] = include_bytes!("../keys/rs256.crt.der");
 const RS512: &[u8] = include_bytes!("../keys/rs512.pkcs1.der");
 const RS512_CERT: &[u8] = include_bytes!("../keys/rs512.crt.der");
+const V05: &[u8] = include_bytes!("../keys/v05.pkcs1.der");
+const V05_CERT: &[u8] = include_bytes!("../keys/v05.crt.der");
 const CONSENT: &[u8] = include_bytes!("../keys/consent.pkcs1.der");
 const STRANGER: &[u8] = include_bytes!("../keys/stranger.pkcs1.der");
 
@@ -69,9 +73,13 @@ pub(crate) struct Keys {
     link: Key,
     consent: Key,
     stranger: Key,
+    /// Signs all of v0.5, whose certificate set is another one.
+    older: Key,
     issuer: String,
     /// The token that callbacks carry at present, and when it was made.
     current: Mutex<Option<(Timestamp, String)>>,
+    /// The same for those of v0.5.
+    current_older: Mutex<Option<(Timestamp, String)>>,
 }
 
 impl Keys {
@@ -81,8 +89,10 @@ impl Keys {
             link: Key::read("rs512", RS512)?,
             consent: Key::read("consent", CONSENT)?,
             stranger: Key::read("stranger", STRANGER)?,
+            older: Key::read("v05", V05)?,
             issuer: issuer.to_owned(),
             current: Mutex::new(None),
+            current_older: Mutex::new(None),
         })
     }
 
@@ -91,23 +101,38 @@ impl Keys {
         json!({"keys": [self.session.published("RS256", RS256_CERT), self.link.published("RS512", RS512_CERT)]})
     }
 
+    /// The certificate set of v0.5.
+    pub(crate) fn published_v05(&self) -> Value {
+        json!({"keys": [self.older.published("RS256", V05_CERT)]})
+    }
+
     /// The session token of `client`.
-    pub(crate) fn session_token(&self, client: &str, now: Timestamp, life: Duration) -> String {
+    pub(crate) fn session_token(
+        &self,
+        version: ApiVersion,
+        client: &str,
+        now: Timestamp,
+        life: Duration,
+    ) -> String {
         let life = i64::try_from(life.as_secs()).unwrap_or(CALLBACK_TOKEN);
-        self.rs256(&self.claims(client, now, life))
+        self.rs256(version, &self.claims(client, now, life))
     }
 
     /// The gateway's own token, as callbacks carry it: made up to `age` before its use and shared by all
     /// callbacks of that time.
-    pub(crate) fn callback_token(&self, now: Timestamp, age: Duration) -> String {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn callback_token(&self, version: ApiVersion, now: Timestamp, age: Duration) -> String {
+        let current = match version {
+            ApiVersion::V3 => &self.current,
+            ApiVersion::V05 => &self.current_older,
+        };
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((made, token)) = current.as_ref() {
             let since = now.duration_since(*made);
             if !since.is_negative() && since.unsigned_abs() <= age {
                 return token.clone();
             }
         }
-        let token = self.rs256(&self.claims("gateway", now, CALLBACK_TOKEN));
+        let token = self.rs256(version, &self.claims("gateway", now, CALLBACK_TOKEN));
         *current = Some((now, token.clone()));
         token
     }
@@ -140,7 +165,7 @@ impl Keys {
     }
 
     /// A token for a callback of the tester's own making.
-    pub(crate) fn forged(&self, kind: &Forgery, now: Timestamp) -> Option<String> {
+    pub(crate) fn forged(&self, version: ApiVersion, kind: &Forgery, now: Timestamp) -> Option<String> {
         let genuine = self.claims("gateway", now, CALLBACK_TOKEN);
         let shifted = |seconds: i64| {
             let at = Timestamp::from_second(now.as_second().saturating_add(seconds)).unwrap_or(now);
@@ -149,17 +174,17 @@ impl Keys {
         let token = match kind {
             Forgery::None => return None,
             Forgery::Garbage => "not.a.token".to_owned(),
-            Forgery::Genuine => self.rs256(&genuine),
+            Forgery::Genuine => self.rs256(version, &genuine),
             Forgery::AlgNone => {
                 format!("{}.", signing_input(&json!({"alg": "none", "typ": "JWT"}), &genuine))
             }
             Forgery::Hmac => self.hmac(&genuine),
             Forgery::WrongKey => self.signed(&self.stranger, &self.session.kid, &genuine),
             Forgery::UnknownKid => self.signed(&self.stranger, &self.stranger.kid, &genuine),
-            Forgery::OtherParty => self.rs256(&self.claims("SBX_999999", now, CALLBACK_TOKEN)),
-            Forgery::Expired(seconds) => self.rs256(&shifted(-CALLBACK_TOKEN - seconds)),
-            Forgery::Future(seconds) => self.rs256(&shifted(*seconds)),
-            Forgery::Claim(name, value) => self.rs256(&with_claim(genuine, name, value)),
+            Forgery::OtherParty => self.rs256(version, &self.claims("SBX_999999", now, CALLBACK_TOKEN)),
+            Forgery::Expired(seconds) => self.rs256(version, &shifted(-CALLBACK_TOKEN - seconds)),
+            Forgery::Future(seconds) => self.rs256(version, &shifted(*seconds)),
+            Forgery::Claim(name, value) => self.rs256(version, &with_claim(genuine, name, value)),
         };
         Some(token)
     }
@@ -171,8 +196,12 @@ impl Keys {
         format!("{text}.{}", encode(hmac::sign(&key, text.as_bytes()).as_ref()))
     }
 
-    fn rs256(&self, claims: &Value) -> String {
-        self.signed(&self.session, &self.session.kid, claims)
+    fn rs256(&self, version: ApiVersion, claims: &Value) -> String {
+        let key = match version {
+            ApiVersion::V3 => &self.session,
+            ApiVersion::V05 => &self.older,
+        };
+        self.signed(key, &key.kid, claims)
     }
 
     #[expect(clippy::unused_self, reason = "reads as the other signers do")]

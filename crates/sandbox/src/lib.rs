@@ -27,7 +27,7 @@ pub use steer::{Figures, Idle, RawAnswer, RawCallback, SteerError, openapi};
 pub use world::consents::{Acknowledgement, Consent, ConsentStatus, ContextRef};
 pub use world::journal::{Direction, Entry, Verdict};
 pub use world::ledger::{Effect, EffectKind, Violation};
-pub use world::linkings::{Linking, LinkingState};
+pub use world::linkings::{ApiVersion, Linking, LinkingState};
 pub use world::links::{LinkedBy, LinkedContext};
 pub use world::registry::{Bridge, Facility, Home, Person, Service};
 pub use world::shares::{Share, ShareState};

@@ -109,6 +109,7 @@ fn callback() -> Callback {
         body: Bytes::from(body),
         late_by: Duration::ZERO,
         reply_by: Some(SystemClock::default().now() + Duration::from_secs(30)),
+        message: None,
     }
 }
 

@@ -281,13 +281,12 @@ impl Tx {
     }
 
     pub(crate) fn read_care_context(&self, row: &Row) -> Result<CareContext> {
-        let display = self.inner.keys()?.open(DISPLAY, &row.bytes("sealed")?)?;
         let types = row.text("linked_types")?;
         let types = types.split_whitespace().map(str::parse).collect::<Result<Vec<HiType>, _>>();
         Ok(CareContext {
             patient: row.parse("patient_reference")?,
             reference: row.parse("reference")?,
-            display: String::from_utf8(display).map_err(|error| StoreError::corrupt(DISPLAY, error))?,
+            display: self.open_display(&row.bytes("sealed")?)?,
             date: row.parse("visit_date")?,
             hold: row.flag("hold")?,
             withdrawn: row.opt_int("withdrawn_at")?.is_some(),
@@ -298,6 +297,12 @@ impl Tx {
                 linked_types: types.map_err(|error| StoreError::corrupt("HI types", error))?,
             },
         })
+    }
+
+    /// How a visit is shown.
+    pub(crate) fn open_display(&self, sealed: &[u8]) -> Result<String> {
+        let display = self.inner.keys()?.open(DISPLAY, sealed)?;
+        String::from_utf8(display).map_err(|error| StoreError::corrupt(DISPLAY, error))
     }
 
     /// Seals a problem: ABDM's words may name a patient.

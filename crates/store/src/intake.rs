@@ -44,6 +44,22 @@ pub struct Callback {
     pub late_by: Duration,
     /// If it asks something of us: when our reply is overdue.
     pub reply_by: Option<Timestamp>,
+    /// What it is known by besides, if it is.
+    pub message: Option<MessageKey>,
+}
+
+/// What a message is known by besides its `REQUEST-ID`: ABDM may bring it again under a new one. Another message under
+/// the same key is a duplicate that it is told of (ABDM V3: ABDM-1103, ABDM-1104, ABDM-1105, ABDM-1087).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageKey {
+    /// Which kind of message: a word of the flows.
+    pub kind: &'static str,
+    /// The id in its body that it is known by.
+    pub key: String,
+    /// All that matters of its content; only a keyed hash is kept.
+    pub content: String,
+    /// Whether its arrival takes the key. Otherwise a flow takes it later, by [`Tx::take_message_key`].
+    pub take: bool,
 }
 
 /// Whether a callback was new.
@@ -53,6 +69,8 @@ pub enum Stored {
     New,
     /// Its `REQUEST-ID` was known: nothing more will happen because of it.
     Known,
+    /// Another message was taken under the same key. Nothing of this one remains.
+    Differs,
 }
 
 type Outcome = Result<Stored, Arc<StoreError>>;
@@ -152,6 +170,45 @@ fn told(error: StoreError, callbacks: usize) -> Arc<StoreError> {
 }
 
 impl Tx {
+    /// Whether the key is free or taken by this very message; takes it if the message does so by arriving.
+    async fn is_same_message(&mut self, facility: &FacilityId, message: &MessageKey) -> Result<bool> {
+        if message.take && self.take_message_key(facility, message).await? {
+            return Ok(true);
+        }
+        let row = self
+            .optional(
+                "SELECT digest FROM message_key WHERE facility_id = $1 AND kind = $2 AND key = $3",
+                args![facility.as_str(), message.kind, &message.key],
+            )
+            .await?;
+        let digest = self.inner.keys()?.look_up(message.kind, &message.content);
+        row.map_or(Ok(true), |row| Ok(row.text("digest")? == digest))
+    }
+
+    /// Takes the key for this message: another one under it is refused from now on. Says whether it was free.
+    pub async fn take_message_key(&mut self, facility: &FacilityId, message: &MessageKey) -> Result<bool> {
+        let digest = self.inner.keys()?.look_up(message.kind, &message.content);
+        let now = self.now();
+        let taken = self
+            .execute(
+                "INSERT INTO message_key (facility_id, kind, key, digest, taken_at) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (facility_id, kind, key) DO NOTHING",
+                args![facility.as_str(), message.kind, &message.key, digest, now],
+            )
+            .await?;
+        Ok(taken > 0)
+    }
+
+    /// Gives a key back: what came under it led to nothing, so another message may.
+    pub async fn free_message_key(&mut self, facility: &FacilityId, kind: &str, key: &str) -> Result<()> {
+        self.execute(
+            "DELETE FROM message_key WHERE facility_id = $1 AND kind = $2 AND key = $3",
+            args![facility.as_str(), kind, key],
+        )
+        .await?;
+        Ok(())
+    }
+
     async fn insert_callback(&mut self, callback: &Callback) -> Result<Stored> {
         let now = self.now();
         let id = crate::open::new_id(now);
@@ -175,6 +232,12 @@ impl Tx {
             .await?;
         if inserted == 0 {
             return Ok(Stored::Known);
+        }
+        if let Some(message) = &callback.message
+            && !self.is_same_message(&callback.facility, message).await?
+        {
+            self.execute("DELETE FROM inbox WHERE id = $1", args![id.to_string()]).await?;
+            return Ok(Stored::Differs);
         }
         if callback.reply_by.is_some() {
             self.open_exchange(&exchange(id, callback, now)).await?;

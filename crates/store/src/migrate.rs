@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_webhook.sql"),
     include_str!("../migrations/share.sql"),
     include_str!("../migrations/backfill.sql"),
+    include_str!("../migrations/userlink.sql"),
 ];
 
 /// How often the first table is tried. Who comes second finds it made.

@@ -9,6 +9,7 @@ mod config;
 mod session;
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -21,7 +22,7 @@ use crate::clock::SharedClock;
 use crate::error::{Delivery, Failure, FailureDetails, Retry, decode};
 use crate::http_client::{self, ANSWER_LIMIT, Traces};
 use crate::id::RequestId;
-use crate::path::Operation;
+use crate::path::{Operation, Version};
 use crate::time;
 use crate::wire::BodyError;
 use crate::wire::bridge::{BridgeServices, BridgeUrl, LinkFacility};
@@ -41,6 +42,7 @@ pub struct Gateway {
     client: reqwest::Client,
     clock: SharedClock,
     sessions: Sessions,
+    sessions_v05: Sessions,
 }
 
 impl Gateway {
@@ -55,7 +57,8 @@ impl Gateway {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(ClientError::Http)?;
-        Ok(Self { config, client, sessions: Sessions::new(clock.clone()), clock })
+        let sessions = || Sessions::new(clock.clone());
+        Ok(Self { config, client, sessions: sessions(), sessions_v05: sessions(), clock })
     }
 
     /// The configuration it was made with.
@@ -72,12 +75,13 @@ impl Gateway {
     /// [`Retry::Later`]: it is not this call's fault.
     pub async fn send(&self, call: &Call) -> Result<Accepted, Failure> {
         call.check()?;
-        let session = self.session().await.map_err(not_sent)?;
+        let version = call.operation.version();
+        let session = self.session_of(version).await.map_err(not_sent)?;
         let outcome = self.exchange(call, Some(&session)).await;
         if let Err(failure) = &outcome
             && session_refused(failure)
         {
-            self.sessions.drop_if(&session).await;
+            self.sessions(version).drop_if(&session).await;
         }
         outcome
     }
@@ -89,13 +93,31 @@ impl Gateway {
     /// ABDM refused it or could not be reached. After a refusal ABDM is asked again only after a growing pause,
     /// because about eight wrong attempts lock the client.
     pub async fn session(&self) -> Result<SecretString, Failure> {
-        self.sessions.get(|| self.new_session()).await
+        self.session_of(Version::V3).await
     }
 
-    async fn new_session(&self) -> Result<crate::wire::session::SessionResponse, Failure> {
+    async fn session_of(&self, version: Version) -> Result<SecretString, Failure> {
+        let operation = match version {
+            Version::V3 => Operation::Session,
+            Version::V05 => Operation::SessionV05,
+        };
+        self.sessions(version).get(|| self.new_session(operation)).await
+    }
+
+    fn sessions(&self, version: Version) -> &Sessions {
+        match version {
+            Version::V3 => &self.sessions,
+            Version::V05 => &self.sessions_v05,
+        }
+    }
+
+    async fn new_session(
+        &self,
+        operation: Operation,
+    ) -> Result<crate::wire::session::SessionResponse, Failure> {
         let (id, secret) = (self.config.client_id.clone(), self.config.client_secret.clone());
         let ask = crate::wire::session::SessionRequest::new(id, secret);
-        let call = Call::new(Operation::Session, RequestId::random()).json(&ask)?;
+        let call = Call::new(operation, RequestId::random()).json(&ask)?;
         read_answer(&self.exchange(&call, None).await?)
     }
 
@@ -105,6 +127,14 @@ impl Gateway {
     /// As [`Gateway::send`]; or the answer is no key set.
     pub async fn certs(&self) -> Result<KeySet, Failure> {
         read_answer(&self.send(&Call::new(Operation::Certs, RequestId::random())).await?)
+    }
+
+    /// The keys that callback tokens of v0.5 are signed with. They are public and not those of V3.
+    ///
+    /// # Errors
+    /// As [`Gateway::send`]; or the answer is no key set.
+    pub async fn certs_v05(&self) -> Result<KeySet, Failure> {
+        read_answer(&self.exchange(&Call::new(Operation::CertsV05, RequestId::random()), None).await?)
     }
 
     /// The bridge and its services as ABDM knows them.
@@ -150,12 +180,13 @@ impl Gateway {
     fn request(&self, call: &Call, session: Option<&SecretString>) -> Result<RequestBuilder, Failure> {
         let facts = call.operation.facts();
         let url = self.config.url_of(call)?;
-        let mut request = self
-            .client
-            .request(facts.method, url)
-            .header("REQUEST-ID", call.request_id.to_string())
-            .header("TIMESTAMP", time::format(self.clock.now()))
-            .header("X-CM-ID", &self.config.cm_id);
+        let mut request = self.client.request(facts.method, url).header("X-CM-ID", &self.config.cm_id);
+        // In v0.5 id and time are members of the body.
+        if call.operation.version() == Version::V3 {
+            request = request
+                .header("REQUEST-ID", call.request_id.to_string())
+                .header("TIMESTAMP", time::format(self.clock.now()));
+        }
         if let Some(session) = session {
             request = request.header(AUTHORIZATION, bearer(session)?);
         }
@@ -183,6 +214,16 @@ impl fmt::Debug for Gateway {
 impl KeySource for Gateway {
     fn keys(&self) -> BoxFuture<'_, Result<KeySet, Failure>> {
         Box::pin(self.certs())
+    }
+}
+
+/// The keys of v0.5's callback tokens, for a [`crate::callback::Verifier`] of its own.
+#[derive(Debug)]
+pub struct KeysV05(pub Arc<Gateway>);
+
+impl KeySource for KeysV05 {
+    fn keys(&self) -> BoxFuture<'_, Result<KeySet, Failure>> {
+        Box::pin(self.0.certs_v05())
     }
 }
 

@@ -70,6 +70,7 @@ pub fn classify(
 ) -> Retry {
     let code = code.map_or("", |code| code.strip_prefix("ABDM-").unwrap_or(code));
     let words = message.unwrap_or_default().to_ascii_lowercase();
+    let operation = operation.in_v3();
     by_meaning(operation, code, &words)
         .or_else(|| by_code(operation, code))
         .unwrap_or_else(|| by_status(status))

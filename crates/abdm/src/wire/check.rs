@@ -1,7 +1,7 @@
 //! Whether a callback's body has its callback's shape, before anything is done with it.
 
 use super::{
-    BodyError, confirm, consent, context, discover, health_information, init, link, read, share, token,
+    BodyError, confirm, consent, context, discover, health_information, init, link, read, share, token, v05,
 };
 use crate::path::Callback;
 
@@ -15,14 +15,15 @@ pub fn check(callback: Callback, body: &[u8]) -> Result<(), BodyError> {
         Callback::OnGenerateToken => read::<token::OnGenerateToken>(body).map(drop),
         Callback::OnCareContext => read::<link::OnCareContext>(body).map(drop),
         Callback::OnContextNotify | Callback::OnSmsNotify => read::<context::OnNotify>(body).map(drop),
-        Callback::Discover => read::<discover::Discover>(body).map(drop),
+        Callback::Discover | Callback::DiscoverV05 => read::<discover::Discover>(body).map(drop),
         Callback::LinkInit => read::<init::LinkInit>(body).map(drop),
-        Callback::LinkConfirm => read::<confirm::LinkConfirm>(body).map(drop),
+        Callback::LinkConfirm | Callback::LinkConfirmV05 => read::<confirm::LinkConfirm>(body).map(drop),
         Callback::ConsentNotify => check_consent(&read::<consent::ConsentNotify>(body)?.notification),
         Callback::HealthInformationRequest => {
             read::<health_information::HealthInformationRequest>(body).map(drop)
         }
         Callback::ProfileShare => read::<share::ProfileShare>(body).map(drop),
+        Callback::LinkInitV05 => v05::link_init(body).map(drop),
     }
 }
 

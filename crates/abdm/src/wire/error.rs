@@ -49,8 +49,10 @@ pub mod hip {
     }
 
     answers! {
-        /// Discovery: no such patient, several equally good ones, or nothing left to link.
+        /// Discovery: no such patient, or nothing left to link.
         patient_not_found => "ABDM-1010", "Patient not found";
+        /// Discovery: several patients fit equally well. ABDM has no code of its own for that.
+        several_patients => "ABDM-1010", "No single patient matches. Search again with your hospital number.";
         /// Init: a care context that was not offered, or a consent that names another patient's.
         invalid_care_contexts => "ABDM-1057", "Invalid Care Contexts";
         /// Init: a patient that was not offered.

@@ -21,6 +21,7 @@ pub mod session;
 pub mod share;
 pub mod sms;
 pub mod token;
+pub mod v05;
 
 use serde::{Deserialize, Serialize};
 

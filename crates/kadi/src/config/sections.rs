@@ -195,6 +195,10 @@ pub struct Linking {
     pub otp_attempts: u32,
     #[serde(deserialize_with = "units::duration")]
     pub otp_lock: Duration,
+    #[serde(deserialize_with = "units::at_least_one")]
+    pub otp_sends: u32,
+    pub year_band: u8,
+    pub on_discover_hiu_id: bool,
     pub sms_visit_days: u32,
     pub sms_again_days: u32,
 }
@@ -235,7 +239,9 @@ pub struct Sms {
     #[serde(deserialize_with = "units::secret")]
     pub auth: Option<SecretString>,
     pub dlt: SmsDlt,
+    pub text: String,
     pub success: String,
+    pub delivery_id: String,
     pub content_type: String,
     pub body: SecretString,
     #[serde(deserialize_with = "units::duration")]

@@ -88,9 +88,10 @@ pub async fn plan(ctx: &Ctx<'_>, tx: &mut Tx, facility: &Facility, patient: &Pat
 pub async fn ask_again(ctx: &Ctx<'_>, tx: &mut Tx, facility: &Facility, context: &CareContext) -> Result<()> {
     let link = context.link.clone();
     let link = match link.state {
-        LinkState::Failed | LinkState::Waiting => link.wait(None, None),
+        // An unlinked one may be the patient's own to link; asked for by itself, it is the hospital's.
+        LinkState::Failed | LinkState::Waiting | LinkState::Unlinked => link.wait(None, None),
         LinkState::Linked => link.stay(None, Some(tx.now())),
-        LinkState::Unlinked | LinkState::Linking => link,
+        LinkState::Linking => link,
     };
     if link != context.link {
         tx.put_link(&facility.id, &context.patient, &context.reference, &link).await?;
@@ -102,7 +103,11 @@ pub async fn ask_again(ctx: &Ctx<'_>, tx: &mut Tx, facility: &Facility, context:
 async fn candidates(tx: &mut Tx, facility: &Facility, patient: &Patient) -> Result<Vec<Candidate>> {
     let now = tx.now();
     let mut candidates = Vec::new();
+    let theirs = tx.visits_before_address(&facility.id, &patient.reference).await?;
     for context in tx.unsettled_care_contexts(&facility.id, &patient.reference).await? {
+        if context.link.state == LinkState::Unlinked && theirs.contains(&context.reference) {
+            continue;
+        }
         let records = tx.records(&facility.id, &context.patient, &context.reference).await?;
         let mut types = context.link.linked_types.clone();
         types.extend(records.iter().filter(|record| record.valid).map(|record| record.hi_type));
@@ -406,7 +411,7 @@ pub(super) async fn hold_back(
     wait(tx, facility, &candidates, Some(error), due_at).await
 }
 
-async fn raise(
+pub(super) async fn raise(
     tx: &mut Tx,
     facility: &Facility,
     event: EventType,

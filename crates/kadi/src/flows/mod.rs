@@ -21,6 +21,7 @@ pub mod replay;
 pub mod share;
 pub mod sms;
 pub mod transfer;
+pub mod user_link;
 pub mod visits;
 
 use std::num::NonZeroUsize;
@@ -61,6 +62,12 @@ pub struct Rules {
     pub deadline: Duration,
     /// Whether push addresses may be plain http or private.
     pub allow_insecure: bool,
+    /// Whom a discovery finds.
+    pub discovery: domain::discovery::Settings,
+    /// How many one-time passwords are sent and may be wrong.
+    pub otp: domain::otp::Limits,
+    /// How long sending a password is tried; none if there is nothing to send it by.
+    pub otp_give_up: Option<Duration>,
     /// How long a counter's token lives.
     pub token_life: Duration,
     /// When a stored visit leads to a deep link by SMS.
@@ -124,8 +131,16 @@ pub async fn on_callback(ctx: &Ctx<'_>, tx: &mut Tx, received: &Received) -> Res
         Callback::ConsentNotify => consent::on_notify(tx, &facility, received).await?,
         Callback::OnSmsNotify => sms::on_notify(tx, &facility, &wire::read(&received.body)?).await?,
         Callback::HealthInformationRequest => transfer::on_request(ctx, tx, &facility, received).await?,
+        Callback::Discover | Callback::DiscoverV05 => {
+            user_link::discover::on_discover(ctx, tx, &facility, received).await?;
+        }
+        Callback::LinkInit | Callback::LinkInitV05 => {
+            user_link::init::on_init(ctx, tx, &facility, received).await?;
+        }
+        Callback::LinkConfirm | Callback::LinkConfirmV05 => {
+            user_link::confirm::on_confirm(ctx, tx, &facility, received).await?;
+        }
         Callback::ProfileShare => share::on_share(ctx, tx, &facility, received).await?,
-        other => return Err(FlowError::Unknown(other.path().to_owned())),
     }
     tx.finish_received(received.lease).await?;
     Ok(())
@@ -153,6 +168,9 @@ pub async fn on_sent(
         Operation::OnShare => share::on_reply_sent(ctx, tx, sending, outcome).await,
         Operation::OnRequest => transfer::on_reply_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::TransferNotify => transfer::on_notify_sent(ctx, tx, sending, outcome).await,
+        Operation::OnConfirm | Operation::OnConfirmV05 => {
+            user_link::confirm::on_sent(ctx, tx, &facility, sending, outcome).await
+        }
         _ => on_reply_sent(ctx, tx, sending, outcome).await.map(drop),
     }
 }

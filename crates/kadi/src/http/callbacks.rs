@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use abdm::callback::Verified;
 use abdm::id::{RequestId, ServiceId};
-use abdm::path::Callback;
+use abdm::path::{Callback, Version};
 use abdm::wire;
 use abdm::wire::error::{ErrorObject, Refusal, Unauthorized, hip};
 use axum::Router;
@@ -22,18 +22,26 @@ use axum::{Extension, Json};
 use domain::facility::{Facility, Role};
 use jiff::Timestamp;
 use serde::Deserialize;
+use store::Stored;
 
 use crate::bridge::Bridge;
 use crate::flows::share::APP_WAITS;
+use crate::flows::user_link;
 
 /// The callbacks that have a flow.
-const SERVED: [Callback; 7] = [
+const SERVED: [Callback; 13] = [
     Callback::OnGenerateToken,
     Callback::OnCareContext,
     Callback::OnContextNotify,
     Callback::OnSmsNotify,
     Callback::ConsentNotify,
     Callback::HealthInformationRequest,
+    Callback::Discover,
+    Callback::LinkInit,
+    Callback::LinkConfirm,
+    Callback::DiscoverV05,
+    Callback::LinkInitV05,
+    Callback::LinkConfirmV05,
     Callback::ProfileShare,
 ];
 /// How soon our reply to a callback must be with ABDM (ABDM V3: 60 s for a consent).
@@ -43,7 +51,9 @@ const REPLY_WITHIN: Duration = Duration::from_mins(1);
 pub fn router(bridge: &Arc<Bridge>) -> Router {
     let mut router = Router::new().route("/healthz", get(async || "ok\n"));
     for callback in SERVED {
-        for path in [callback.path(), callback.path_without_api()] {
+        let mut paths = vec![callback.path(), callback.path_without_api()];
+        paths.dedup();
+        for path in paths {
             router = router.route(path, post(receive).layer(Extension(callback)));
         }
     }
@@ -92,32 +102,49 @@ async fn receive(
         tracing::warn!(callback = %callback, error = %error, "a callback is not of its shape");
         Refused::Body(ErrorObject::new("ABDM-1006", &format!("Bad Request, invalid request Body: {error}")))
     })?;
-    // Kept as it came: a reply must repeat it letter for letter.
-    let request_id = parts.headers.get("request-id").and_then(|value| value.to_str().ok()).map(str::trim);
-    let request_id = request_id.filter(|id| id.parse::<RequestId>().is_ok());
-    let request_id = request_id.ok_or_else(|| Refused::Body(hip::invalid_request_id()))?;
+    let request_id = request_id(callback, &parts.headers, &body)?;
     let facility = route(&bridge, &parts.headers, &body).await?;
     let received = store::Callback {
         facility: facility.id,
         kind: callback.path(),
         path: callback.path(),
-        request_id: request_id.to_string(),
+        request_id,
         subject: subject(callback, &body),
+        message: user_link::message_key(callback, &body),
         body,
         late_by: token.late_by,
         reply_by: reply_by(callback, bridge.clock.now()),
     };
-    bridge.intake.store(received).await.map_err(|_| Refused::Store)?;
+    if bridge.intake.store(received).await.map_err(|_| Refused::Store)? == Stored::Differs {
+        return Err(Refused::Body(user_link::duplicate(callback)));
+    }
     let acknowledged = StatusCode::from_u16(callback.acknowledged_with()).unwrap_or(StatusCode::ACCEPTED);
     Ok(acknowledged.into_response())
 }
 
 async fn authenticate(bridge: &Bridge, callback: Callback, headers: &HeaderMap) -> Result<Verified, Refused> {
+    let verifier = match callback.version() {
+        Version::V3 => &bridge.verifier,
+        Version::V05 => &bridge.verifier_v05,
+    };
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    bridge.verifier.verify(token).await.map_err(|refused| {
+    verifier.verify(token).await.map_err(|refused| {
         tracing::warn!(callback = %callback, reason = %refused, "a callback's token is refused");
         Refused::Token
     })
+}
+
+/// The id of a message: a header, in v0.5 a member of the body. Kept as it came: a reply must repeat it letter for letter.
+fn request_id(callback: Callback, headers: &HeaderMap, body: &[u8]) -> Result<String, Refused> {
+    let given = match callback.version() {
+        Version::V3 => {
+            let header = headers.get("request-id").and_then(|value| value.to_str().ok());
+            header.map(|text| text.trim().to_owned())
+        }
+        Version::V05 => wire::v05::request_id(body).map(|id| id.to_string()),
+    };
+    let given = given.filter(|id| id.parse::<RequestId>().is_ok());
+    given.ok_or_else(|| Refused::Body(hip::invalid_request_id()))
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, Refused> {
@@ -162,6 +189,7 @@ fn subject(callback: Callback, body: &[u8]) -> Option<String> {
             let message: wire::health_information::HealthInformationRequest = wire::read(body).ok()?;
             Some(message.transaction_id.to_string())
         }
-        _ => None,
+        // The transaction or the link reference.
+        _ => user_link::message_key(callback, body).map(|message| message.key),
     }
 }

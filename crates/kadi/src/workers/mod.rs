@@ -9,6 +9,7 @@ mod inbox;
 mod outbox;
 mod own_calls;
 mod pages;
+mod sms;
 mod sweep;
 mod webhooks;
 

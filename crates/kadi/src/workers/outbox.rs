@@ -6,16 +6,19 @@ use std::sync::Arc;
 use abdm::client::Call;
 use abdm::error::{Delivery, Failure, Retry};
 use abdm::id::LinkToken;
-use abdm::path::Operation;
+use abdm::path::{Operation, Version};
+use abdm::time::AbdmTime;
+use abdm::wire::v05;
 use store::{Queue, Sending, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    CONTENDED_TRIES, OUTBOX_AT_ONCE, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, pages, room,
+    CONTENDED_TRIES, OUTBOX_AT_ONCE, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, pages, room, sms,
 };
 use crate::bridge::Bridge;
+use crate::flows::user_link::SMS;
 use crate::flows::{self, FlowError, TRANSFER, link, link_token};
 use crate::metrics;
 
@@ -55,6 +58,8 @@ pub(super) async fn work(bridge: &Bridge, sending: Sending, stop: &CancellationT
     let work = async {
         if sending.kind == TRANSFER {
             pages::serve(bridge, &sending, stop).await
+        } else if sending.kind == SMS {
+            sms::serve(bridge, &sending).await
         } else {
             call(bridge, &sending).await
         }
@@ -119,6 +124,12 @@ async fn record(bridge: &Bridge, sending: &Sending, outcome: &Result<(), Failure
     Ok(tx.commit().await?)
 }
 
+/// Replies are kept as those of V3.
+fn v05_body(bridge: &Bridge, operation: Operation, sending: &Sending) -> flows::Result<Vec<u8>> {
+    let at = AbdmTime(bridge.clock.now());
+    Ok(v05::reply(operation, &sending.body, sending.request_id, at)?.to_vec())
+}
+
 async fn send(bridge: &Bridge, sending: &Sending) -> flows::Result<Result<(), Failure>> {
     let operation = Operation::from_path(&sending.kind);
     let operation = operation.ok_or_else(|| FlowError::Unknown(sending.kind.clone()))?;
@@ -137,9 +148,13 @@ async fn send(bridge: &Bridge, sending: &Sending) -> flows::Result<Result<(), Fa
             (Some(LinkToken::from(token)), body)
         }
         Operation::GenerateToken => (None, link_token::body_of(&sending.body)?),
+        _ if operation.version() == Version::V05 => (None, v05_body(bridge, operation, sending)?),
         _ => (None, sending.body.clone()),
     };
+    let hiu_id =
+        (bridge.on_discover_hiu_id && operation == Operation::OnDiscover).then(|| facility.hip_id.clone());
     let mut call = Call::new(operation, sending.request_id).hip_id(facility.hip_id).body(body);
     call.link_token = link_token;
+    call.hiu_id = hiu_id;
     Ok(bridge.gateway.send(&call).await.map(drop))
 }

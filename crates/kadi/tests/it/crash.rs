@@ -33,13 +33,14 @@ pub const LOOK: Duration = Duration::from_millis(60);
 /// After so many steps the exchange is stuck.
 const MOST_STEPS: usize = 300;
 /// Exchanges under way at once.
-const AT_ONCE: usize = 4;
+pub const AT_ONCE: usize = 4;
 
+/// A bridge that can be killed, and the ABDM that survives it.
 pub struct Mortal {
     pub sandbox: Handle,
-    clock: ManualClock,
+    pub clock: ManualClock,
     database: TestDatabase,
-    config: Config,
+    pub config: Config,
     pub switch: Arc<KillSwitch>,
     pub bridge: Option<(Running, Runtime)>,
     _folder: TempDir,
@@ -47,12 +48,17 @@ pub struct Mortal {
 
 impl Mortal {
     pub async fn new(database: TestDatabase, switch: KillSwitch) -> Self {
+        Self::with(database, switch, "").await
+    }
+
+    /// With more lines in its configuration.
+    pub async fn with(database: TestDatabase, switch: KillSwitch, more: &str) -> Self {
         let clock = ManualClock::at("2026-01-20T06:00:00Z".parse().unwrap());
         let timing = Timing { refused_repeat: STEP, refused_repeats: 200, ..Timing::default() };
         let settings = SandboxConfig { timing, ..SandboxConfig::default() };
         let sandbox = Sandbox::start(settings, Arc::new(clock.clone())).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let config = config(&folder, sandbox.base_url(), "");
+        let config = config(&folder, sandbox.base_url(), more);
         let bridge = None;
         let mut mortal =
             Self { sandbox, clock, database, config, switch: Arc::new(switch), bridge, _folder: folder };
@@ -148,7 +154,7 @@ impl Mortal {
     }
 }
 
-async fn put(bridge: Arc<Bridge>, patient: Patient) {
+pub async fn put(bridge: Arc<Bridge>, patient: Patient) {
     let ctx = Ctx { rules: &bridge.rules, chance: 0.5 };
     let mut tx = bridge.store.begin().await.unwrap();
     tx.put_patient(&id(), &patient).await.unwrap();
@@ -175,7 +181,7 @@ async fn is_linked(bridge: Arc<Bridge>, sandbox: Sandbox, patient: Patient) -> O
     is_stored_as_linked(&bridge, &patient).await.then_some(())
 }
 
-async fn is_stored_as_linked(bridge: &Bridge, patient: &Patient) -> bool {
+pub async fn is_stored_as_linked(bridge: &Bridge, patient: &Patient) -> bool {
     let mut tx = bridge.store.read().await.unwrap();
     let context = tx.care_context(&id(), &patient.reference, &"visit-1".parse().unwrap()).await.unwrap();
     context.is_some_and(|context| context.link.state == LinkState::Linked)
@@ -231,9 +237,14 @@ async fn exchange(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
     first_life
 }
 
-async fn die_everywhere(new_database: impl AsyncFn() -> TestDatabase) {
+/// Runs `exchange` unharmed, and then with a death at each of its commits.
+pub async fn die_everywhere(
+    new_database: impl AsyncFn() -> TestDatabase,
+    exchange: impl AsyncFn(TestDatabase, KillSwitch) -> (u64, bool),
+    least: u64,
+) {
     let (commits, _) = exchange(new_database().await, KillSwitch::default()).await;
-    assert!(commits > 15, "{commits} commits");
+    assert!(commits > least, "{commits} commits");
     let deaths = (1..=commits)
         .flat_map(|number| [KillSwitch::before_commit(number), KillSwitch::after_commit(number)]);
     let runs = deaths.map(async |switch| exchange(new_database().await, switch).await);
@@ -246,10 +257,10 @@ async fn die_everywhere(new_database: impl AsyncFn() -> TestDatabase) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_write_the_exchange_finishes_on_sqlite() {
-    die_everywhere(async || TestDatabase::sqlite()).await;
+    die_everywhere(async || TestDatabase::sqlite(), exchange, 15).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_write_the_exchange_finishes_on_postgres() {
-    die_everywhere(async || TestDatabase::postgres().await).await;
+    die_everywhere(async || TestDatabase::postgres().await, exchange, 15).await;
 }

@@ -67,6 +67,7 @@ mod transfer;
 #[cfg(test)]
 mod transfer_pages;
 #[cfg(test)]
+mod user_link;
 mod webhooks;
 #[cfg(test)]
 mod world;

@@ -237,6 +237,9 @@ fn strict() -> flows::Rules {
         per_page: std::num::NonZeroUsize::MIN,
         deadline: hour,
         allow_insecure: false,
+        discovery: domain::discovery::Settings::default(),
+        otp: domain::otp::Limits::default(),
+        otp_give_up: None,
         token_life: second * 1800,
         sms: flows::sms::SmsRules { visit_days: 7, again_after: hour * 720 },
     }
@@ -255,6 +258,7 @@ async fn deal_with(store: &store::Store, ctx: &Ctx<'_>, path: &'static str, body
         body: body.to_string().into(),
         late_by: std::time::Duration::ZERO,
         reply_by: Some("2026-01-20T06:01:00Z".parse().unwrap()),
+        message: None,
     };
     intake.store(callback).await.unwrap();
     drop(intake);

@@ -35,9 +35,10 @@ pub struct World {
     pub sandbox: Handle,
     pub clock: ManualClock,
     pub bridge: Running,
-    /// Kept as long as the world: the database and the folder go with them.
+    /// Where the configuration is.
+    pub folder: TempDir,
+    /// Kept as long as the world: the database goes with it.
     _database: TestDatabase,
-    _folder: TempDir,
 }
 
 impl World {
@@ -55,7 +56,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder, sandbox.base_url(), more);
         let bridge = boot(&config, &database, &clock, None).await;
-        let world = Self { sandbox, clock, bridge, _database: database, _folder: folder };
+        let world = Self { sandbox, clock, bridge, _database: database, folder };
         world.register();
         let mut tx = world.tx().await;
         tx.put_facility(&facility()).await.unwrap();

@@ -179,6 +179,7 @@ impl Exchange<'_> {
             verdict,
             note,
             attempt: 1,
+            took: None,
             body: cut(&String::from_utf8_lossy(self.body), limit),
             answer: cut(&said(&judged.outcome), limit),
         };

@@ -8,11 +8,16 @@ use super::Operation;
 use super::exchange::Exchange;
 use crate::judge::patterns::{self, UUID};
 use crate::refusal::Refusal;
+use crate::world::linkings::ApiVersion;
 
 /// Client id and `REQUEST-ID` of a call whose headers are in order.
 pub(super) fn check(exchange: &Exchange<'_>, operation: &Operation) -> Result<(String, String), Refusal> {
     present(exchange, operation)?;
-    let client = if operation.needs_session() { session(exchange)? } else { String::new() };
+    let client =
+        if operation.needs_session() { session(exchange, operation.version())? } else { String::new() };
+    if operation.version() == ApiVersion::V05 {
+        return older(exchange, operation).map(|()| (client, Uuid::new_v4().to_string()));
+    }
     if !operation.is_gateway() {
         content_type(exchange)?;
         return Ok((client, Uuid::new_v4().to_string()));
@@ -33,12 +38,21 @@ pub(super) fn check(exchange: &Exchange<'_>, operation: &Operation) -> Result<(S
     Ok((client, request_id))
 }
 
+/// v0.5 has no headers of its own but `X-CM-ID`: id and time stand in the body.
+fn older(exchange: &Exchange<'_>, operation: &Operation) -> Result<(), Refusal> {
+    let given = exchange.text("x-cm-id");
+    if operation.is_gateway() && given.as_deref() != Some(exchange.sandbox.config().cm_id.as_str()) {
+        return Err(Refusal::bad("ABDM-2403", "Invalid X-CM-ID"));
+    }
+    content_type(exchange)
+}
+
 fn present(exchange: &Exchange<'_>, operation: &Operation) -> Result<(), Refusal> {
     let absent = |name: &&&str| exchange.text(name).is_none_or(|value| value.trim().is_empty());
     operation.requires.iter().find(absent).map_or(Ok(()), |name| Err(Refusal::missing_header(name)))
 }
 
-fn session(exchange: &Exchange<'_>) -> Result<String, Refusal> {
+fn session(exchange: &Exchange<'_>, version: ApiVersion) -> Result<String, Refusal> {
     let given = exchange.text("authorization").unwrap_or_default();
     let Some(token) = given.strip_prefix("Bearer ").map(str::trim).filter(|token| !token.is_empty()) else {
         return Err(Refusal::manager(
@@ -50,13 +64,16 @@ fn session(exchange: &Exchange<'_>) -> Result<String, Refusal> {
     };
     let live = exchange.sandbox.read(|world| {
         let session = world.registry.sessions.get(token).filter(|session| exchange.now < session.until)?;
+        let session = Some(session).filter(|session| session.version == version)?;
         Some(session.client.clone())
     });
     live.ok_or_else(|| {
         // A client may well find its token expired; that it was never given out is another matter.
         let refusal =
             if exchange.sandbox.config().rules.bad_token_is_900900 { unclassified() } else { bad_token() };
-        let known = exchange.sandbox.read(|world| world.registry.sessions.contains_key(token));
+        let known = exchange.sandbox.read(|world| {
+            world.registry.sessions.get(token).is_some_and(|session| session.version == version)
+        });
         if known {
             refusal.forgiven()
         } else {

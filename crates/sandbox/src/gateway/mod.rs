@@ -13,10 +13,12 @@ pub(crate) mod sessions;
 pub(crate) mod share;
 pub(crate) mod token;
 pub(crate) mod user_linking;
+mod user_linking_v05;
 
 use axum::http::Method;
 
 use crate::refusal::Refusal;
+use crate::world::linkings::ApiVersion;
 
 pub(crate) use call::{Answer, Call, bad_request};
 pub(crate) use exchange::serve;
@@ -38,6 +40,11 @@ const STANDARD: &[&str] = &["authorization", "request-id", "timestamp", "x-cm-id
 const UNSIGNED: &[&str] = &["request-id", "timestamp", "x-cm-id"];
 const LINKING: &[&str] = &["authorization", "request-id", "timestamp", "x-cm-id", "x-link-token"];
 const REGISTRY: &[&str] = &["authorization"];
+
+const OLDER: &[&str] = &["authorization", "x-cm-id"];
+
+/// Where v0.5 hangs.
+const OLDER_BASE: &str = "/gateway/v0.5/";
 
 const OPERATIONS: &[Operation] = &[
     Operation::post("/api/hiecm/gateway/v3/sessions", UNSIGNED, sessions::open),
@@ -84,7 +91,17 @@ const OPERATIONS: &[Operation] = &[
     Operation::post("/api/hiecm/data-flow/v3/health-information/notify", STANDARD, data_flow::notify),
     Operation::get("/api/hiecm/data-flow/v3/health-information/request/status/", STANDARD, data_flow::status),
     Operation::post("/api/hiecm/patient-share/v3/on-share", STANDARD, share::on_share),
+    Operation::post("/gateway/v0.5/sessions", &[], sessions::open),
+    Operation::get("/gateway/v0.5/certs", &[], sessions::certs_v05),
+    Operation::post("/gateway/v0.5/care-contexts/on-discover", OLDER, user_linking_v05::on_discover),
+    Operation::post("/gateway/v0.5/links/link/on-init", OLDER, user_linking_v05::on_init),
+    Operation::post("/gateway/v0.5/links/link/on-confirm", OLDER, user_linking_v05::on_confirm),
 ];
+
+/// The interface that a path belongs to.
+pub(crate) fn version(path: &str) -> ApiVersion {
+    if path.starts_with(OLDER_BASE) { ApiVersion::V05 } else { ApiVersion::V3 }
+}
 
 impl Operation {
     const fn post(path: &'static str, requires: &'static [&'static str], judge: Judge) -> Self {
@@ -106,6 +123,10 @@ impl Operation {
             };
             fits.then(|| (operation, tail.to_owned()))
         })
+    }
+
+    fn version(&self) -> ApiVersion {
+        version(self.path)
     }
 
     fn needs_session(&self) -> bool {

@@ -10,6 +10,7 @@ use super::{Answer, Call};
 use crate::judge::Wrong;
 use crate::refusal::Refusal;
 use crate::world::World;
+use crate::world::linkings::ApiVersion;
 use crate::world::registry::Session;
 
 /// Failures in a row after which a client is locked, and for how long (about 8 and about 8 minutes were seen).
@@ -21,16 +22,18 @@ pub(crate) fn open(call: &Call<'_>) -> Result<Answer, Refusal> {
     let (client, secret) = credentials(call)?;
     call.sandbox.change(|world| admit(world, client, secret, call.now))?;
     let life = call.sandbox.timing().session;
-    let token = call.sandbox.keys().session_token(client, call.now, life);
+    let version = super::version(call.path);
+    let token = call.sandbox.keys().session_token(version, client, call.now, life);
     let until = call.now.saturating_add(life).unwrap_or(Timestamp::MAX);
     call.sandbox.change(|world| {
         let sessions = &mut world.registry.sessions;
-        sessions.insert(token.clone(), Session { client: client.to_owned(), until });
+        sessions.insert(token.clone(), Session { client: client.to_owned(), version, until });
     });
-    let refresh = call.sandbox.keys().session_token(client, call.now, life);
+    let refresh = call.sandbox.keys().session_token(version, client, call.now, life);
     let body = json!({"accessToken": token, "expiresIn": life.as_secs(), "refreshExpiresIn": 1800,
         "refreshToken": refresh, "tokenType": "bearer"});
-    Ok(Answer::with(StatusCode::ACCEPTED, body))
+    let status = if version == ApiVersion::V3 { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok(Answer::with(status, body))
 }
 
 fn credentials<'a>(call: &'a Call<'_>) -> Result<(&'a str, &'a str), Wrong> {
@@ -72,6 +75,12 @@ fn admit(world: &mut World, client: &str, secret: &str, now: Timestamp) -> Resul
 #[expect(clippy::unnecessary_wraps, reason = "every operation is judged alike")]
 pub(crate) fn certs(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(Answer::with(StatusCode::OK, call.sandbox.keys().published()))
+}
+
+/// `GET certs` of v0.5: for everybody.
+#[expect(clippy::unnecessary_wraps, reason = "every operation is judged alike")]
+pub(crate) fn certs_v05(call: &Call<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::with(StatusCode::OK, call.sandbox.keys().published_v05()))
 }
 
 /// `GET .well-known/openid-configuration`.

@@ -1,7 +1,7 @@
 //! Replies of an HIP to discovery, init and confirm: linking that the patient began.
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, Call};
 use crate::judge::patient::{self, BadEntries, Entry};
@@ -26,6 +26,24 @@ pub(crate) fn on_discover(call: &Call<'_>) -> Result<Answer, Refusal> {
         reply::error(&root).map_err(|wrong| invalid("ABDM-1109", "Invalid On discovery response", &wrong))?;
     let offered = if error.is_some() { Vec::new() } else { offered(&root)? };
     note_strangers(call, &root, &["transactionId", "patient", "matchedBy", "error", "response"]);
+    let (patient, matched_by) = (call.body.get("patient").cloned(), call.body.get("matchedBy").cloned());
+    discovered(call, Found { request_id, transaction, error, offered, patient, matched_by })
+}
+
+/// What a discovery brought, in whatever interface.
+pub(super) struct Found {
+    pub(super) request_id: String,
+    pub(super) transaction: String,
+    pub(super) error: Option<SaidError>,
+    pub(super) offered: Vec<Entry>,
+    /// As the HIP sent them.
+    pub(super) patient: Option<Value>,
+    pub(super) matched_by: Option<Value>,
+}
+
+/// Takes the answer of an HIP to a discovery.
+pub(super) fn discovered(call: &Call<'_>, found: Found) -> Result<Answer, Refusal> {
+    let Found { request_id, transaction, error, offered, patient, matched_by } = found;
     let asked = call.asked(&request_id);
     if !matches!(asked, Some(Asked { subject: Subject::Discover { transaction_id }, .. }) if transaction_id == transaction)
     {
@@ -43,8 +61,8 @@ pub(crate) fn on_discover(call: &Call<'_>) -> Result<Answer, Refusal> {
                 Some(error) => fail(linking, LinkingState::NothingFound, &error),
                 None => {
                     linking.state = LinkingState::Discovered;
-                    linking.patient = call.body.get("patient").cloned();
-                    linking.matched_by = call.body.get("matchedBy").cloned();
+                    linking.patient = patient;
+                    linking.matched_by = matched_by;
                     linking.offered.clone_from(&offered);
                 }
             }
@@ -116,7 +134,8 @@ fn live<'a>(world: &'a mut World, call: &Call<'_>, transaction: &str) -> Result<
     let linking = world
         .linkings
         .get_mut(transaction)
-        .filter(|linking| call.now.duration_since(linking.started_at) < life);
+        .filter(|linking| call.now.duration_since(linking.started_at) < life)
+        .filter(|linking| linking.version == super::version(call.path));
     linking.ok_or_else(|| {
         Refusal::bad("ABDM-9999: ", "Invalid Transaction ID / Transaction expired.")
             .breaks("expired-transaction", "the discovery's transaction is over")
@@ -139,7 +158,17 @@ pub(crate) fn on_init(call: &Call<'_>) -> Result<Answer, Refusal> {
         judge_link(&root).map_err(|wrong| invalid("ABDM-1110", "Invalid On init response", &wrong))?;
     }
     call.note_strangers(&root.strangers(&["transactionId", "link", "error", "response"]));
-    let asked = call.asked(&request_id);
+    initiated(call, &request_id, transaction, error)
+}
+
+/// Takes the answer of an HIP to the patient's choice.
+pub(super) fn initiated(
+    call: &Call<'_>,
+    request_id: &str,
+    transaction: String,
+    error: Option<SaidError>,
+) -> Result<Answer, Refusal> {
+    let asked = call.asked(request_id);
     if !matches!(asked, Some(Asked { subject: Subject::Init { transaction_id }, .. }) if transaction_id == transaction)
     {
         return Err(unknown("response.requestId and transactionId are no init at this HIP"));
@@ -162,7 +191,7 @@ pub(crate) fn on_init(call: &Call<'_>) -> Result<Answer, Refusal> {
     })
 }
 
-fn judge_link(root: &Node<'_>) -> Result<(), Wrong> {
+pub(super) fn judge_link(root: &Node<'_>) -> Result<(), Wrong> {
     let link = root.member("link")?;
     link.matching("referenceNumber", &UUID)?;
     link.one_of("authenticationType", &["DIRECT", "MEDIATED"])?;
@@ -188,11 +217,20 @@ pub(crate) fn on_confirm(call: &Call<'_>) -> Result<Answer, Refusal> {
             .map_err(|bad| reply_refusal(&bad, "ABDM-1111", "Invalid On confirm response"))?
     };
     note_strangers(call, &root, &["patient", "error", "response"]);
-    let Some(Asked { subject: Subject::Confirm { transaction_id }, .. }) = call.asked(&request_id) else {
+    confirmed(call, &request_id, error.as_ref(), &entries)
+}
+
+/// Takes the answer of an HIP to the patient's OTP.
+pub(super) fn confirmed(
+    call: &Call<'_>,
+    request_id: &str,
+    error: Option<&SaidError>,
+    entries: &[Entry],
+) -> Result<Answer, Refusal> {
+    let Some(Asked { subject: Subject::Confirm { transaction_id }, .. }) = call.asked(request_id) else {
         return Err(unknown("response.requestId is no confirmation at this HIP"));
     };
-    let other =
-        call.sandbox.change(|world| confirm(world, call, &transaction_id, error.as_ref(), &entries))?;
+    let other = call.sandbox.change(|world| confirm(world, call, &transaction_id, error, entries))?;
     if other {
         call.note("not-chosen", "on-confirm links something else than the patient chose");
     }

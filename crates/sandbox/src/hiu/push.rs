@@ -268,6 +268,7 @@ fn keep(
         verdict,
         note,
         attempt: 1,
+        took: None,
         body: cut(&String::from_utf8_lossy(start), sandbox.config().journal_body),
         answer: String::new(),
     };

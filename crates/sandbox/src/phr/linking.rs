@@ -10,13 +10,23 @@ use uuid::Uuid;
 use crate::callbacks::Callback;
 use crate::core::Sandbox;
 use crate::steer::SteerError;
-use crate::world::linkings::{Linking, LinkingState};
+use crate::world::linkings::{ApiVersion, Linking, LinkingState};
 use crate::world::registry::Person;
 use crate::world::{Subject, World};
 
-const DISCOVER: &str = "/api/v3/hip/patient/care-context/discover";
-const INIT: &str = "/api/v3/hip/link/care-context/init";
-const CONFIRM: &str = "/api/v3/hip/link/care-context/confirm";
+/// Discovery, init and confirm.
+fn paths(version: ApiVersion) -> [&'static str; 3] {
+    match version {
+        ApiVersion::V3 => [
+            "/api/v3/hip/patient/care-context/discover",
+            "/api/v3/hip/link/care-context/init",
+            "/api/v3/hip/link/care-context/confirm",
+        ],
+        ApiVersion::V05 => {
+            ["/v0.5/care-contexts/discover", "/v0.5/links/link/init", "/v0.5/links/link/confirm"]
+        }
+    }
+}
 
 /// A discovery to begin.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -35,6 +45,9 @@ pub struct DiscoveryWanted {
     /// In place of the name at ABDM.
     #[serde(default)]
     pub name: Option<String>,
+    /// The interface in which the HIP is asked.
+    #[serde(default)]
+    pub version: ApiVersion,
     /// The transaction, to repeat one.
     #[serde(default)]
     pub transaction_id: Option<String>,
@@ -86,6 +99,7 @@ impl Sandbox {
             transaction_id: transaction_id.clone(),
             abha_address: person.abha_address.clone(),
             hip_id: wanted.hip_id.clone(),
+            version: wanted.version,
             state: LinkingState::Discovering,
             patient: None,
             matched_by: None,
@@ -98,16 +112,13 @@ impl Sandbox {
         self.change(|world| {
             world.linkings.entry(transaction_id.clone()).or_insert_with(|| linking.clone()).clone()
         });
-        let verified = wanted.verified.clone().unwrap_or_else(|| verified(&person));
+        let verified = wanted.verified.clone().unwrap_or_else(|| verified(&person, wanted.version));
         let body = json!({"transactionId": transaction_id, "patient": {
             "id": person.abha_address, "verifiedIdentifiers": verified, "unverifiedIdentifiers": wanted.unverified,
             "name": wanted.name.as_ref().unwrap_or(&person.name), "gender": person.gender, "yearOfBirth": person.year_of_birth}});
-        self.queue_callback(Callback::new(
-            &wanted.hip_id,
-            DISCOVER,
-            Subject::Discover { transaction_id },
-            body,
-        ));
+        let subject = Subject::Discover { transaction_id };
+        let [path, ..] = paths(wanted.version);
+        self.queue_callback(Callback::new(&wanted.hip_id, path, subject, body));
         Ok(linking)
     }
 
@@ -131,9 +142,17 @@ impl Sandbox {
         });
         let linking = linking.ok_or_else(|| SteerError::not_found("no such discovery"))?;
         let address = choice.abha_address.as_ref().unwrap_or(&linking.abha_address);
-        let body = json!({"transactionId": transaction_id, "abhaAddress": address, "patient": patient});
+        let body = match linking.version {
+            ApiVersion::V3 => {
+                json!({"transactionId": transaction_id, "abhaAddress": address, "patient": patient})
+            }
+            ApiVersion::V05 => {
+                json!({"transactionId": transaction_id, "patient": as_one_patient(&patient, address)})
+            }
+        };
         let subject = Subject::Init { transaction_id: transaction_id.to_owned() };
-        self.queue_callback(Callback::new(&linking.hip_id, INIT, subject, body));
+        let [_, path, _] = paths(linking.version);
+        self.queue_callback(Callback::new(&linking.hip_id, path, subject, body));
         Ok(linking)
     }
 
@@ -155,7 +174,8 @@ impl Sandbox {
         });
         let body = json!({"confirmation": {"token": otp, "linkRefNumber": reference}});
         let subject = Subject::Confirm { transaction_id: transaction_id.to_owned() };
-        self.queue_callback(Callback::new(&linking.hip_id, CONFIRM, subject, body));
+        let [.., path] = paths(linking.version);
+        self.queue_callback(Callback::new(&linking.hip_id, path, subject, body));
         self.linking(transaction_id)
     }
 
@@ -190,13 +210,17 @@ impl Sandbox {
 }
 
 /// What ABDM has verified of a person, in the words of real traffic.
-fn verified(person: &Person) -> Vec<Identifier> {
+fn verified(person: &Person, version: ApiVersion) -> Vec<Identifier> {
+    let [number_kind, address_kind] = match version {
+        ApiVersion::V3 => ["ABHA_NUMBER", "abhaAddress"],
+        ApiVersion::V05 => ["NDHM_HEALTH_NUMBER", "HEALTH_ID"],
+    };
     let number = person.abha_number.as_deref().map(dashed).unwrap_or_default();
     let identifier = |kind: &str, value: String| Identifier { kind: kind.to_owned(), value };
     let mut identifiers: Vec<_> =
         person.mobile.iter().map(|mobile| identifier("MOBILE", format!("+91-{mobile}"))).collect();
-    identifiers.push(identifier("ABHA_NUMBER", number));
-    identifiers.push(identifier("abhaAddress", person.abha_address.clone()));
+    identifiers.push(identifier(number_kind, number));
+    identifiers.push(identifier(address_kind, person.abha_address.clone()));
     identifiers
 }
 
@@ -204,6 +228,19 @@ fn verified(person: &Person) -> Vec<Identifier> {
 pub(crate) fn dashed(number: &str) -> String {
     let part = |range: std::ops::Range<usize>| number.get(range).unwrap_or_default();
     format!("{}-{}-{}-{}", part(0..2), part(2..6), part(6..10), part(10..14))
+}
+
+/// A choice as v0.5 sends it: one patient, each care context once. What is no such choice is sent as it is.
+fn as_one_patient(patient: &Value, address: &str) -> Value {
+    let Some(entries) = patient.as_array() else { return patient.clone() };
+    let mut contexts: Vec<&Value> = Vec::new();
+    for context in entries.iter().filter_map(|entry| entry.get("careContexts")?.as_array()).flatten() {
+        if !contexts.contains(&context) {
+            contexts.push(context);
+        }
+    }
+    let reference = entries.first().and_then(|entry| entry.get("referenceNumber"));
+    json!({"id": address, "referenceNumber": reference, "careContexts": contexts})
 }
 
 /// Care contexts with their types, as chosen.

@@ -18,6 +18,7 @@ use crate::core::Sandbox;
 use crate::faults::Plan;
 use crate::judge::patterns::written;
 use crate::keys::Forgery;
+use crate::world::linkings::ApiVersion;
 
 pub(crate) fn routes() -> OpenApiRouter<Sandbox> {
     OpenApiRouter::new().routes(routes!(get_plan, put_plan, delete_plan)).routes(routes!(callback))
@@ -140,7 +141,12 @@ impl Sandbox {
             ("x-hip-id".to_owned(), callback.hip_id.clone()),
             ("content-type".to_owned(), "application/json".to_owned()),
         ]);
-        if let Some(token) = self.keys().forged(&kind, now) {
+        let version = if callback.path.starts_with("/v0.5/") { ApiVersion::V05 } else { ApiVersion::V3 };
+        if version == ApiVersion::V05 {
+            // There id and time stand in the body.
+            wanted.retain(|name, _| !matches!(name.as_str(), "request-id" | "timestamp"));
+        }
+        if let Some(token) = self.keys().forged(version, &kind, now) {
             wanted.insert("authorization".to_owned(), format!("Bearer {token}"));
         }
         wanted.extend(callback.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())));

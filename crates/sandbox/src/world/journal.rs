@@ -1,6 +1,7 @@
 //! Every call received with its verdict, and every callback sent with its answer.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -48,6 +49,8 @@ pub(crate) struct Record {
     /// The rule that was broken, or the fault that struck.
     pub(crate) note: Option<String>,
     pub(crate) attempt: u32,
+    /// How long a callback's receiver took to answer.
+    pub(crate) took: Option<Duration>,
     pub(crate) body: String,
     pub(crate) answer: String,
 }
@@ -81,6 +84,8 @@ pub struct Entry {
     pub note: Option<String>,
     /// Which delivery of a callback this was, from 1.
     pub attempt: u32,
+    /// Microseconds that a callback's receiver took to answer.
+    pub took_us: Option<u64>,
     /// What was sent: JSON, or text if it is none or was cut.
     pub body: Value,
     /// What was answered.
@@ -187,6 +192,7 @@ impl Record {
             verdict: self.verdict,
             note: self.note.clone(),
             attempt: self.attempt,
+            took_us: self.took.and_then(|took| took.as_micros().try_into().ok()),
             body: json_or_text(&self.body),
             answer: json_or_text(&self.answer),
         }

@@ -1,11 +1,23 @@
 //! Linking that the patient began: discovery, choice, OTP.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::judge::patient::Entry;
+
+/// Which of ABDM's interfaces is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub enum ApiVersion {
+    /// The present one.
+    #[default]
+    #[serde(rename = "v3")]
+    V3,
+    /// The older one, being withdrawn.
+    #[serde(rename = "v0.5")]
+    V05,
+}
 
 /// Where a linking stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -49,6 +61,8 @@ pub struct Linking {
     pub abha_address: String,
     /// The HIP's service id.
     pub hip_id: String,
+    /// The interface in which the HIP is asked, and has to answer.
+    pub version: ApiVersion,
     /// Where it stands.
     pub state: LinkingState,
     /// What the HIP offered, as sent.

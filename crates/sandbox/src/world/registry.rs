@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::config::SandboxConfig;
+use crate::world::linkings::ApiVersion;
 
 /// A person with an ABHA address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -119,6 +120,8 @@ pub struct Facility {
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) client: String,
+    /// A session is good for the interface that gave it out.
+    pub(crate) version: ApiVersion,
     pub(crate) until: Timestamp,
 }
 

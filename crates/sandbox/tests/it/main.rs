@@ -17,6 +17,8 @@ mod hip;
 #[cfg(test)]
 mod linking;
 #[cfg(test)]
+mod linking_v05;
+#[cfg(test)]
 mod links;
 #[cfg(test)]
 mod odd;

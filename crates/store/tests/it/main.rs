@@ -25,6 +25,8 @@ mod intake;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod link_requests;
+#[cfg(test)]
 mod local_codes;
 #[cfg(test)]
 mod opening;

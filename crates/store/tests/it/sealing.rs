@@ -6,6 +6,7 @@ use domain::care_context::CareContext;
 use domain::consent::ConsentStatus;
 use domain::exchange::{Direction, ExchangeState};
 use domain::link::Link;
+use domain::link_request::LinkRequestState;
 use domain::patient::{Identifier, Patient};
 use domain::problem::Problem;
 use domain::queue::{QueueState, QueueToken};
@@ -14,7 +15,10 @@ use domain::transfer::TransferStatus;
 use sqlx::{Connection as _, Row as _};
 use store::terminology::{LocalCode, NewUnmapped};
 use store::testing::TestDatabase;
-use store::{Call, Callback, Exchange, NewRecord, Share, Store, StoredConsent, Transfer, on_both_databases};
+use store::{
+    Call, Callback, Discovered, Exchange, LinkRequest, MessageKey, NewRecord, Offered, Share, Store,
+    StoredConsent, Transfer, on_both_databases,
+};
 use uuid::Uuid;
 
 use crate::world::{
@@ -23,7 +27,8 @@ use crate::world::{
 };
 
 /// What must not be found. Each stands for all of its kind.
-const PLANTED: [&str; 16] = [
+const PLANTED: [&str; 17] = [
+    "password-of-zebulon",
     "Zebulon Quickfinch",
     "9812345678",
     "91765432109876",
@@ -116,9 +121,41 @@ async fn plant(store: &Store) {
     tx.put_share(&here, &share, &abha).await.unwrap();
     tx.lock_sms(&here, mobile("9812345678")).await.unwrap();
     tx.note_sms(&here, &zebulon.reference, mobile("9812345678")).await.unwrap();
+    let offered = Offered {
+        reference: "visit-in-clear".parse().unwrap(),
+        display: "visit-for-gout".into(),
+        hi_types: vec![HiType::Prescription],
+    };
+    let found = Discovered {
+        transaction: transaction("t2"),
+        patient: zebulon.reference.clone(),
+        display: zebulon.name.clone(),
+        address: abha.clone(),
+        matched_by: vec!["MOBILE".into()],
+        offered: vec![offered.clone()],
+        at: at(START),
+    };
+    tx.put_discovery(&here, &found).await.unwrap();
+    let request = LinkRequest {
+        reference: "link-1".parse().unwrap(),
+        transaction: transaction("t2"),
+        patient: zebulon.reference.clone(),
+        state: LinkRequestState::Sent,
+        display: zebulon.name.clone(),
+        address: abha.clone(),
+        chosen: vec![offered],
+        issued: None,
+        tried: vec![tx.otp_hash(&"link-1".parse().unwrap(), "password-of-zebulon").unwrap()],
+        askers: Vec::new(),
+        delivery_id: None,
+        created_at: at(START),
+    };
+    tx.put_link_request(&here, &request).await.unwrap();
     tx.commit().await.unwrap();
     let body = Bytes::from_static(b"callback-about-zebulon");
-    intake(store).store(Callback { body, ..callback("r1") }).await.unwrap();
+    let content = "9812345678 chose visit-for-gout".to_owned();
+    let message = Some(MessageKey { kind: "init", key: "t2".into(), content, take: true });
+    intake(store).store(Callback { body, message, ..callback("r1") }).await.unwrap();
 }
 
 fn transfer() -> Transfer {

@@ -159,6 +159,7 @@ pub fn callback(request_id: &str) -> Callback {
         body: Bytes::from(format!("{{\"requestId\":\"{request_id}\"}}")),
         late_by: Duration::ZERO,
         reply_by: None,
+        message: None,
     }
 }
 

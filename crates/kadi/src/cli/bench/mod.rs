@@ -4,6 +4,7 @@
 mod backfill;
 mod chaos;
 mod discovery;
+mod discovery_load;
 mod names;
 mod serving;
 mod start;
@@ -30,6 +31,7 @@ pub struct BenchArgs {
 #[derive(Debug, Subcommand)]
 enum Bench {
     Chaos(chaos::ChaosArgs),
+    DiscoveryLoad(discovery_load::DiscoveryLoadArgs),
     Discovery(discovery::DiscoveryArgs),
     Names(names::NamesArgs),
     Start(start::StartArgs),
@@ -42,6 +44,7 @@ pub fn run(common: &Common, args: BenchArgs) -> anyhow::Result<ExitCode> {
     common.start_log("warn")?;
     match args.bench {
         Bench::Chaos(args) => chaos::run(&args),
+        Bench::DiscoveryLoad(args) => discovery_load::run(&args),
         Bench::Discovery(args) => discovery::run(&args),
         Bench::Names(args) => names::run(&args),
         Bench::Start(args) => start::run(&args),

@@ -15,7 +15,7 @@ use domain::link::Link;
 use domain::patient::{Birth, Patient};
 use serde::Serialize;
 use serde_json::Value;
-use store::{NewRecord, Store};
+use store::{NewRecord, Store, Tx};
 
 use super::serving::{self, Serving, Settings};
 use crate::cli::demo::samples;
@@ -192,6 +192,30 @@ async fn fill_batch(store: &Store, facility: &Facility, numbers: std::ops::Range
         }
     }
     Ok(tx.commit().await?)
+}
+
+/// Stores a visit of the patient that is not linked.
+pub(super) async fn unlinked_visit(
+    tx: &mut Tx,
+    facility: &Facility,
+    patient: &Patient,
+) -> anyhow::Result<()> {
+    let reference = format!("{}-V1", patient.reference);
+    let context = CareContext {
+        patient: patient.reference.clone(),
+        reference: reference.parse()?,
+        display: "OPD visit".to_owned(),
+        date: "2026-01-15".parse()?,
+        hold: false,
+        withdrawn: false,
+        link: Link::new(),
+    };
+    tx.put_care_context(&facility.id, &context).await?;
+    let source = samples::record("op-consultation", "typical").context("a sample is missing")?;
+    let hash = tx.source_hash(&reference)?;
+    let record = record(&source, facility, (patient, &reference), hash)?;
+    tx.replace_records(&facility.id, &patient.reference, &context.reference, vec![record]).await?;
+    Ok(())
 }
 
 fn patient(number: u32) -> anyhow::Result<Patient> {

@@ -128,6 +128,11 @@ impl From<Patient> for PatientView {
 }
 
 impl PatientBody {
+    /// Whether it sets or removes the ABHA address.
+    pub fn names_address(&self) -> bool {
+        !matches!(self.abha_address, Patch::Keep)
+    }
+
     /// Whether ABHA address and ABHA number are taken away by `null`.
     pub fn removes_abha(&self) -> (bool, bool) {
         (matches!(self.abha_address, Patch::Remove), matches!(self.abha_number, Patch::Remove))

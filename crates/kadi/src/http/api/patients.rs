@@ -95,10 +95,15 @@ pub async fn put_in(
     body: PatientBody,
 ) -> Result<(Patient, PutOutcome), Problem> {
     let before = tx.lock_patient(&facility.id, &reference).await?;
-    let removed = body.removes_abha();
+    let (names_address, removed) = (body.names_address(), body.removes_abha());
     let mut patient = body.read(reference, before.as_ref(), app.clock.now())?;
-    if before.as_ref() == Some(&patient) {
+    // The patient's own link told the address before: named by the HMIS, it is for all visits.
+    let now_for_all = names_address && tx.is_address_learnt(&facility.id, &patient.reference).await?;
+    if before.as_ref() == Some(&patient) && !now_for_all {
         return Ok((patient, PutOutcome::Unchanged));
+    }
+    if now_for_all {
+        tx.set_address_learnt(&facility.id, &patient.reference, false).await?;
     }
     let provisional = adoption::provisional(tx, &facility.id, &patient).await.map_err(flow_problem)?;
     for one in &provisional {

@@ -19,12 +19,13 @@ pub fn title(path: &str) -> String {
     match Callback::from_path(path) {
         Some(callback) => of_callback(callback).to_owned(),
         None if path == crate::flows::TRANSFER => "Send the records".to_owned(),
+        None if path == crate::flows::user_link::SMS => "Send a one-time password".to_owned(),
         None => path.to_owned(),
     }
 }
 
 fn of_operation(operation: Operation) -> &'static str {
-    match operation {
+    match operation.in_v3() {
         Operation::GenerateToken => "Ask for a link token",
         Operation::LinkCareContexts => "Link visits",
         Operation::ContextNotify => "Tell of new records",
@@ -42,7 +43,7 @@ fn of_operation(operation: Operation) -> &'static str {
 }
 
 fn of_callback(callback: Callback) -> &'static str {
-    match callback {
+    match callback.in_v3() {
         Callback::OnGenerateToken => "A link token arrives",
         Callback::OnCareContext => "The answer to a link",
         Callback::OnContextNotify => "The answer to new records",
@@ -53,7 +54,6 @@ fn of_callback(callback: Callback) -> &'static str {
         Callback::ConsentNotify => "A consent changes",
         Callback::HealthInformationRequest => "Records are asked for",
         Callback::ProfileShare => "A patient shares their profile",
-        #[expect(unreachable_patterns, reason = "callbacks may be added")]
         other => other.path(),
     }
 }
