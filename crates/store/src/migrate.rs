@@ -15,9 +15,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_terminology.sql"),
     include_str!("../migrations/0004_audit.sql"),
     include_str!("../migrations/0005_webhook.sql"),
-    include_str!("../migrations/share.sql"),
-    include_str!("../migrations/backfill.sql"),
-    include_str!("../migrations/userlink.sql"),
+    include_str!("../migrations/0006_share.sql"),
+    include_str!("../migrations/0007_backfill.sql"),
+    include_str!("../migrations/0008_user_link.sql"),
 ];
 
 /// How often the first table is tried. Who comes second finds it made.

@@ -68,6 +68,7 @@ mod transfer;
 mod transfer_pages;
 #[cfg(test)]
 mod user_link;
+#[cfg(test)]
 mod webhooks;
 #[cfg(test)]
 mod world;
