@@ -61,6 +61,8 @@ pub struct Bridge {
     pub ear: Ear,
     /// Which address ABDM should send callbacks to, and how often to look whether it does.
     pub watch: Watch,
+    /// How long ended exchanges and events are kept; zero: for ever.
+    pub keep: Duration,
     /// Tells the time.
     pub clock: SharedClock,
     /// Pages under way at once in a transfer.
@@ -143,6 +145,7 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
         sms: sms::sender(config, &clock)?,
         on_discover_hiu_id: config.linking.on_discover_hiu_id,
         rules: rules(config),
+        keep: DAY.saturating_mul(config.retention.days),
         pace: Limits {
             rate: config.gateway.rate,
             backoff: Backoff { first: config.retry.first, max: config.retry.max },

@@ -24,6 +24,7 @@ mod migrate;
 mod open;
 mod pace;
 mod patient;
+mod purge;
 mod record;
 mod seal;
 mod share;

@@ -30,6 +30,7 @@ pub struct Config {
     pub sms: Option<Sms>,
     pub hl7: Hl7,
     pub transfer: Transfer,
+    pub retention: Retention,
     /// The configuration file's; empty without one.
     #[serde(skip)]
     pub(super) folder: PathBuf,
@@ -182,6 +183,14 @@ pub struct Objects {
 #[expect(missing_docs, reason = "default.toml says what each key means")]
 pub struct Keys {
     pub url: String,
+}
+
+/// What is forgotten, and when.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key means")]
+pub struct Retention {
+    pub days: u32,
 }
 
 /// A patient's own linking, and the deep link.

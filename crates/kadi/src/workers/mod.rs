@@ -9,6 +9,7 @@ mod inbox;
 mod outbox;
 mod own_calls;
 mod pages;
+mod purge;
 mod sms;
 mod sweep;
 mod webhooks;
@@ -51,6 +52,7 @@ pub fn start(bridge: &Arc<Bridge>, tasks: &TaskTracker, stop: &CancellationToken
     tasks.spawn(own_calls::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
     tasks.spawn(backfill::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(bridge_watch::run(Arc::clone(bridge), stop.clone()));
+    tasks.spawn(purge::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(sweep::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(listen(Arc::clone(bridge), stop.clone()));
     tasks.spawn(fetch_keys(Arc::clone(bridge), stop.clone()));

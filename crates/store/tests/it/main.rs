@@ -37,6 +37,8 @@ mod pace;
 #[cfg(test)]
 mod patients;
 #[cfg(test)]
+mod purge;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod sealing;

@@ -1,0 +1,52 @@
+//! Forgetting what nobody needs any more: ended exchanges with their messages, events and what came of them. Patients,
+//! visits, records, consents and the audit trail stay.
+
+use jiff::Timestamp;
+
+use crate::database::{Tx, args};
+use crate::error::Result;
+
+/// What goes with an exchange, and the exchange itself last. Ids grow with the time, so the oldest come first.
+const OF_EXCHANGES: [&str; 4] = [
+    "DELETE FROM attempt WHERE exchange_id IN (SELECT id FROM exchange WHERE id < $1 AND ended_at IS NOT NULL \
+     ORDER BY id LIMIT $2)",
+    "DELETE FROM outbox WHERE exchange_id IN (SELECT id FROM exchange WHERE id < $1 AND ended_at IS NOT NULL \
+     ORDER BY id LIMIT $2)",
+    "DELETE FROM inbox WHERE exchange_id IN (SELECT id FROM exchange WHERE id < $1 AND ended_at IS NOT NULL \
+     ORDER BY id LIMIT $2)",
+    "DELETE FROM exchange WHERE id IN (SELECT id FROM exchange WHERE id < $1 AND ended_at IS NOT NULL \
+     ORDER BY id LIMIT $2)",
+];
+
+/// What stands by itself.
+const OTHERS: [&str; 2] = [
+    "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < $1 ORDER BY id LIMIT $2)",
+    "DELETE FROM webhook_delivery WHERE id IN (SELECT id FROM webhook_delivery WHERE id < $1 \
+     AND state <> 'pending' ORDER BY id LIMIT $2)",
+];
+
+/// A transfer's request, pages and outcome.
+const OF_TRANSFERS: [&str; 3] = [
+    "DELETE FROM transfer_page WHERE (facility_id, transaction_id) IN (SELECT facility_id, transaction_id \
+     FROM transfer WHERE ended_at < $1 ORDER BY ended_at, transaction_id LIMIT $2)",
+    "DELETE FROM transfer_context WHERE (facility_id, transaction_id) IN (SELECT facility_id, transaction_id \
+     FROM transfer WHERE ended_at < $1 ORDER BY ended_at, transaction_id LIMIT $2)",
+    "DELETE FROM transfer WHERE (facility_id, transaction_id) IN (SELECT facility_id, transaction_id \
+     FROM transfer WHERE ended_at < $1 ORDER BY ended_at, transaction_id LIMIT $2)",
+];
+
+impl Tx {
+    /// Forgets up to `limit` of each kind that ended before this time; what is still open stays whatever its age. Says how
+    /// many rows went: none when there is nothing left to forget.
+    pub async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
+        let bound = crate::open::new_id(before).to_string();
+        let mut gone = 0;
+        for sql in OF_EXCHANGES.into_iter().chain(OTHERS) {
+            gone += self.execute(sql, args![&bound, limit]).await?;
+        }
+        for sql in OF_TRANSFERS {
+            gone += self.execute(sql, args![before, limit]).await?;
+        }
+        Ok(gone)
+    }
+}
