@@ -7,6 +7,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod corpus;
 mod examples;
 mod mapper;
 mod refusals;
