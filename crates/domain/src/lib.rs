@@ -1,5 +1,5 @@
 //! What the bridge is about: facility, patient, care context, link, consent, transfer; and the pure decisions on
-//! them: may this be sent, when may a link token be asked for, which records go on which page, when to try again.
+//! them: who asks, may this be sent, when may a link token be asked for, which records go on which page, when to try again.
 //!
 //! Nothing here waits, reads a clock, draws a random number or knows of a database. Time and chance come in as
 //! arguments, so every decision can be tested as a table.
