@@ -10,7 +10,9 @@ use serde_json::json;
 use store::on_both_databases;
 
 use crate::linking::ASHA;
-use crate::steps::{CONTEXT_NOTIFY, GENERATE_TOKEN, HOUR, LINK, ON_CARE_CONTEXT, ON_GENERATE_TOKEN, ONE, SECOND, TWO};
+use crate::steps::{
+    CONTEXT_NOTIFY, GENERATE_TOKEN, HOUR, LINK, ON_CARE_CONTEXT, ON_GENERATE_TOKEN, ONE, SECOND, TWO,
+};
 use crate::world::{FACILITY, PATIENCE, RAMESH, World};
 
 const ON_CONTEXT_NOTIFY: &str = "/links/context/on-notify";
