@@ -114,18 +114,24 @@ impl Pace {
     #[must_use]
     pub fn hear(self, heard: Heard, now: Timestamp, limits: Limits, chance: f64) -> Self {
         match heard {
-            Heard::Taken => self.taken(now),
+            Heard::Taken => self.taken(now, limits),
             Heard::TooMany(wait) => self.too_many(wait, now, limits, chance),
         }
     }
 
-    fn taken(self, now: Timestamp) -> Self {
+    fn taken(self, now: Timestamp, limits: Limits) -> Self {
         if self.held_until.is_some_and(|until| until > now) {
             // It left before the pause began.
             return self;
         }
         let learned = self.learned.map(|learned| learned + FASTER).filter(|learned| *learned < NO_LIMIT);
-        Self { strikes: 0, held_until: None, learned, ..self }
+        let after = Self { strikes: 0, held_until: None, learned, ..self };
+        if self.strikes == 0 {
+            return after;
+        }
+        // The call that tried the ground took a whole second's place; now it takes that of any other.
+        let place = after.rate(limits).map_or(0, step);
+        Self { next_at: after.next_at.min(now.as_microsecond() + place), ..after }
     }
 
     fn too_many(self, wait: Option<Duration>, now: Timestamp, limits: Limits, chance: f64) -> Self {

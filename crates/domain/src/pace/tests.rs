@@ -54,7 +54,11 @@ fn a_pause_that_abdm_names_is_kept_and_one_call_tries_the_ground() {
     let pace = pace.spend(at(30_000), 1, FREE);
     assert_eq!(pace.leave(at(30_500), 64, FREE).calls, 0, "its answer is not in yet");
     let pace = pace.hear(Heard::Taken, at(30_600), FREE, 0.5);
-    assert!(pace.leave(at(31_000), 64, FREE).calls > 1);
+    assert!(pace.leave(at(30_600), 64, FREE).calls >= 1, "the ground holds");
+    assert_eq!(
+        pace.hear(Heard::Taken, at(30_600), limited(1), 0.5).leave(at(31_000), 64, limited(1)).calls,
+        0
+    );
 }
 
 #[test]

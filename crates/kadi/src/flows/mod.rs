@@ -242,7 +242,11 @@ pub(crate) async fn begin(
         body,
         due_at: now,
     };
-    tx.enqueue_own(&call).await?;
+    // What ABDM answers by callback leaves at the facility's pace; the notice that ends a transfer has a deadline.
+    match operation.callback() {
+        Some(_) => tx.enqueue_own(&call).await?,
+        None => tx.enqueue(&call).await?,
+    }
     Ok(id)
 }
 

@@ -1,6 +1,7 @@
 //! A backfill that is killed at any write goes on after a restart, and ABDM sees each effect once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::link::LinkState;
 use futures_util::StreamExt as _;
@@ -15,20 +16,22 @@ use crate::linking::ASHA;
 use crate::steps::ONE;
 use crate::world::{RAMESH, id, known_patient, new_visit, prepare};
 
-/// Visits of each patient: more than one link call takes.
-const VISITS: usize = 22;
+/// Visits of the two patients: of one, more than one link call takes.
+const VISITS: [usize; 2] = [21, 1];
+/// How long, in real time, news is waited for before the clock goes on.
+const LOOK: Duration = Duration::from_millis(150);
 /// Runs under way at once.
 const AT_ONCE: usize = 4;
 
 /// Stores old patients and visits, and puts them on the list. Can run twice.
 async fn begin(bridge: Arc<Bridge>, patients: [domain::patient::Patient; 2]) {
     let mut tx = bridge.store.begin().await.unwrap();
-    for patient in &patients {
+    for (patient, visits) in patients.iter().zip(VISITS) {
         if tx.patient(&id(), &patient.reference).await.unwrap().is_some() {
             continue;
         }
         tx.put_patient(&id(), patient).await.unwrap();
-        for n in 0..VISITS {
+        for n in 0..visits {
             let context = new_visit(patient, &format!("visit-{n}"));
             tx.put_care_context(&id(), &context).await.unwrap();
             let records = prepare(&tx, patient, &context, &ONE);
@@ -42,12 +45,10 @@ async fn begin(bridge: Arc<Bridge>, patients: [domain::patient::Patient; 2]) {
 async fn all_linked(bridge: Arc<Bridge>) -> Option<()> {
     let linked = CareContextFilter { link_state: Some(LinkState::Linked), ..CareContextFilter::default() };
     let found = bridge.store.read().await.unwrap().care_contexts(&id(), &linked, None, 1000).await.unwrap();
-    if found.len() == 2 * VISITS {
+    if found.len() == VISITS.iter().sum::<usize>() {
         return Some(());
     }
-    let _ =
-        tokio::time::timeout(std::time::Duration::from_millis(60), bridge.store.woken(store::Queue::Events))
-            .await;
+    let _ = tokio::time::timeout(LOOK, bridge.store.woken(store::Queue::Events)).await;
     None
 }
 

@@ -9,6 +9,8 @@ mod backfill;
 #[cfg(test)]
 mod backfill_kill;
 #[cfg(test)]
+mod bench_backfill;
+#[cfg(test)]
 mod bridge_setup;
 #[cfg(test)]
 mod bridge_watch;
