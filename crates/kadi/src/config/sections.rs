@@ -188,8 +188,8 @@ pub struct Keys {
 /// What is forgotten, and when.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "default.toml says what each key means")]
 pub struct Retention {
+    /// 0: nothing ever is.
     pub days: u32,
 }
 
