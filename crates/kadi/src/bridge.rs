@@ -37,6 +37,8 @@ pub struct Bridge {
     pub gateway: Arc<Gateway>,
     /// Pushes pages to HIUs.
     pub pusher: Pusher,
+    /// Tells webhooks.
+    pub webhooks: reqwest::Client,
     /// Tells ABDM's callbacks from others'.
     pub verifier: Verifier,
     /// Makes callbacks durable.
@@ -118,6 +120,7 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
             timeout: config.transfer.push_timeout,
             allow_insecure: config.gateway.allow_insecure,
         })?,
+        webhooks: workers::webhook_client()?,
         verifier: Verifier::new(verifier_config(config), keys, clock.clone()),
         rules: rules(config),
         pages_at_once: config.transfer.parallel,
@@ -210,7 +213,7 @@ fn verifier_config(config: &Config) -> VerifierConfig {
     }
 }
 
-fn rules(config: &Config) -> Rules {
+pub(crate) fn rules(config: &Config) -> Rules {
     let per_page = usize::try_from(config.transfer.entries_per_page).ok().and_then(NonZeroUsize::new);
     Rules {
         tokens: Limits {

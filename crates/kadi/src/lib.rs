@@ -9,6 +9,7 @@ pub mod config;
 pub mod flows;
 pub mod http;
 pub mod logging;
+pub mod metrics;
 pub mod qr;
 pub mod records;
 pub mod sources;

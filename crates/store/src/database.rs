@@ -11,6 +11,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr, Sqlite};
 
+use crate::audit::Audited;
 use crate::dialect::Dialect;
 use crate::error::{Result, StoreError};
 use crate::journal::Raised;
@@ -148,6 +149,7 @@ pub struct Tx {
     pub(crate) inner: Arc<Inner>,
     wakes: Wakes,
     pub(crate) raised: Vec<Raised>,
+    pub(crate) audited: Vec<Audited>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -188,7 +190,13 @@ pub(crate) enum Pools {
 
 impl Tx {
     fn new(connection: Connection, inner: &Arc<Inner>) -> Self {
-        Self { connection, inner: Arc::clone(inner), wakes: Wakes::default(), raised: Vec::new() }
+        Self {
+            connection,
+            inner: Arc::clone(inner),
+            wakes: Wakes::default(),
+            raised: Vec::new(),
+            audited: Vec::new(),
+        }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -276,12 +284,16 @@ impl Tx {
         crate::open::new_id(self.now())
     }
 
-    /// Waits until no other transaction has locked this name, and locks it until this one ends. SQLite has one
-    /// writer, so there is nobody to wait for.
+    /// Waits until no other transaction has locked this name, and locks it until this one ends: a row of its own, which
+    /// every database of PostgreSQL's kind can lock. SQLite has one writer, so there is nobody to wait for.
     pub(crate) async fn lock_name(&mut self, name: &str) -> Result<()> {
         if self.dialect() == Dialect::Postgres {
-            let sql = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || $1, 0))";
-            self.all(sql, args![name]).await?;
+            let lock = "SELECT name FROM name_lock WHERE name = $1 {for update}";
+            if self.optional(lock, args![name]).await?.is_none() {
+                let make = "INSERT INTO name_lock (name) VALUES ($1) ON CONFLICT DO NOTHING";
+                self.execute(make, args![name]).await?;
+                self.one(lock, args![name]).await?;
+            }
         }
         Ok(())
     }
@@ -297,6 +309,7 @@ impl Tx {
     /// After an error nothing of the transaction remains, with one exception that callers must survive
     /// anyway: a connection that broke during the commit leaves the outcome unknown.
     pub async fn commit(mut self) -> Result<()> {
+        self.write_audited().await?;
         self.write_raised().await?;
         self.inner.before_commit().await;
         if let Connection::Postgres(connection) = &mut self.connection {

@@ -1,4 +1,4 @@
-//! Events for the HMIS and the audit trail. Both hold ids and words, nothing clinical and no names.
+//! Events for the HMIS. They hold ids and words, nothing clinical and no names.
 
 use abdm::id::FacilityId;
 use domain::event::EventType;
@@ -62,6 +62,10 @@ impl Tx {
                 let id = crate::open::new_id(self.now());
                 last = id.max(Uuid::from_u128(last.as_u128() + 1));
                 self.insert_event(last, event).await?;
+                let at = self.now();
+                let Raised { facility, event, data } = event;
+                let told = Event { id: last, event: *event, at, data: data.clone() };
+                self.tell_webhooks(facility, &told).await?;
             }
         }
         Ok(())
@@ -118,22 +122,5 @@ impl Tx {
                 })
             })
             .collect()
-    }
-
-    /// Writes a line of the audit trail: who did what to what.
-    pub async fn audit(
-        &mut self,
-        facility: &FacilityId,
-        actor: &str,
-        action: &str,
-        subject: &str,
-    ) -> Result<()> {
-        let now = self.now();
-        self.execute(
-            "INSERT INTO audit (id, facility_id, at, actor, action, subject) VALUES ($1, $2, $3, $4, $5, $6)",
-            args![crate::open::new_id(now).to_string(), facility.as_str(), now, actor, action, subject],
-        )
-        .await?;
-        Ok(())
     }
 }

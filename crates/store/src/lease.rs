@@ -20,8 +20,8 @@ use crate::wake::Queue;
 /// The right to work on a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    id: Uuid,
-    fence: i64,
+    pub(crate) id: Uuid,
+    pub(crate) fence: i64,
 }
 
 /// A callback to work on.
@@ -309,6 +309,12 @@ impl Tx {
         Ok(changed > 0)
     }
 
+    /// Whether an exchange's callback was given up.
+    pub async fn is_dead_letter(&mut self, exchange: Uuid) -> Result<bool> {
+        let sql = "SELECT id FROM inbox WHERE exchange_id = $1 AND state = 'dead' LIMIT 1";
+        Ok(self.optional(sql, args![exchange.to_string()]).await?.is_some())
+    }
+
     /// The call whose attempt had this `REQUEST-ID`.
     pub async fn call_by_request_id(&mut self, request_id: &str) -> Result<Option<Made>> {
         let row = self
@@ -447,6 +453,6 @@ fn attempts(row: &Row) -> Result<u32> {
     u32::try_from(row.int("attempts")?).map_err(|error| StoreError::corrupt("attempts", error))
 }
 
-fn held(rows: u64) -> Result<()> {
+pub(crate) fn held(rows: u64) -> Result<()> {
     if rows == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
 }

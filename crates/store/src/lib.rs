@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
+mod backlog;
 mod care_context;
 mod consent;
 mod database;
@@ -27,7 +29,10 @@ pub mod testing;
 mod token_desk;
 mod transfer;
 mod wake;
+mod webhook;
 
+pub use audit::{AuditFault, AuditHead, AuditLine};
+pub use backlog::Backlog;
 pub use care_context::CareContextFilter;
 pub use consent::StoredConsent;
 pub use database::Tx;
@@ -46,3 +51,4 @@ pub use seal::{Key, fill, random_key};
 pub use share::{Share, ShareFilter};
 pub use transfer::{Page, PageEntry, Transfer, TransferContext};
 pub use wake::Queue;
+pub use webhook::{Attempted, Delivery, DeliveryState, Telling, Webhook};

@@ -13,16 +13,17 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_base.sql"),
     include_str!("../migrations/0002_session.sql"),
     include_str!("../migrations/0003_terminology.sql"),
+    include_str!("../migrations/0004_audit.sql"),
+    include_str!("../migrations/0005_webhook.sql"),
     include_str!("../migrations/share.sql"),
 ];
 
+/// How often the first table is tried. Who comes second finds it made.
+const CREATING_TRIES: u32 = 5;
+
 impl Store {
-    /// Brings the schema up to this program's version.
-    pub(crate) async fn migrate(&self) -> Result<()> {
-        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    async fn make_schema_version(&self) -> Result<()> {
         let mut tx = self.begin().await?;
-        // PostgreSQL's IF NOT EXISTS does not wait for one who is just creating.
-        tx.lock_name("schema").await?;
         tx.execute(
             "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)",
             args![],
@@ -30,7 +31,20 @@ impl Store {
         .await?;
         tx.execute("INSERT INTO schema_version (id, version) VALUES (1, 0) ON CONFLICT DO NOTHING", args![])
             .await?;
-        tx.commit().await?;
+        tx.commit().await
+    }
+
+    /// Brings the schema up to this program's version.
+    pub(crate) async fn migrate(&self) -> Result<()> {
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        let mut tries = 0;
+        // PostgreSQL's IF NOT EXISTS does not wait for one who is just creating: it fails, and then it is there.
+        while let Err(error) = self.make_schema_version().await {
+            tries += 1;
+            if tries == CREATING_TRIES {
+                return Err(error);
+            }
+        }
         loop {
             let mut tx = self.begin().await?;
             // The row's lock is what keeps two instances from running the same script.

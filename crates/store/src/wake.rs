@@ -12,10 +12,12 @@ pub enum Queue {
     Outbox,
     /// An event for the HMIS.
     Events,
+    /// An event to be told to a webhook.
+    Webhooks,
 }
 
 impl Queue {
-    pub(crate) const ALL: [Self; 3] = [Self::Inbox, Self::Outbox, Self::Events];
+    pub(crate) const ALL: [Self; 4] = [Self::Inbox, Self::Outbox, Self::Events, Self::Webhooks];
 
     /// The name that instances tell each other.
     #[must_use]
@@ -24,6 +26,7 @@ impl Queue {
             Self::Inbox => "inbox",
             Self::Outbox => "outbox",
             Self::Events => "events",
+            Self::Webhooks => "webhooks",
         }
     }
 }
@@ -34,6 +37,7 @@ pub(crate) struct Wakes {
     inbox: bool,
     outbox: bool,
     events: bool,
+    webhooks: bool,
 }
 
 impl Wakes {
@@ -42,6 +46,7 @@ impl Wakes {
             Queue::Inbox => self.inbox = true,
             Queue::Outbox => self.outbox = true,
             Queue::Events => self.events = true,
+            Queue::Webhooks => self.webhooks = true,
         }
     }
 
@@ -50,6 +55,7 @@ impl Wakes {
             Queue::Inbox => self.inbox,
             Queue::Outbox => self.outbox,
             Queue::Events => self.events,
+            Queue::Webhooks => self.webhooks,
         })
     }
 }
@@ -60,6 +66,7 @@ pub(crate) struct Signals {
     inbox: Notify,
     outbox: Notify,
     events: Notify,
+    webhooks: Notify,
 }
 
 impl Signals {
@@ -68,6 +75,7 @@ impl Signals {
             Queue::Inbox => &self.inbox,
             Queue::Outbox => &self.outbox,
             Queue::Events => &self.events,
+            Queue::Webhooks => &self.webhooks,
         }
     }
 
@@ -77,10 +85,10 @@ impl Signals {
         }
     }
 
-    /// Inbox and outbox have one dispatcher each, which keeps a missed bell; events have many listeners.
+    /// Work has one dispatcher each, which keeps a missed bell; events have many listeners.
     pub(crate) fn wake(&self, queue: Queue) {
         match queue {
-            Queue::Inbox | Queue::Outbox => self.of(queue).notify_one(),
+            Queue::Inbox | Queue::Outbox | Queue::Webhooks => self.of(queue).notify_one(),
             Queue::Events => self.of(queue).notify_waiters(),
         }
     }

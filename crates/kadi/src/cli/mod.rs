@@ -1,6 +1,8 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error.
 
+mod audit;
 mod bench;
+mod bundle;
 mod config;
 mod demo;
 mod facility;
@@ -8,6 +10,7 @@ mod fidelius;
 mod key;
 mod openapi;
 mod output;
+mod replay;
 mod sandbox;
 mod serve;
 mod signals;
@@ -61,8 +64,11 @@ enum Command {
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Sandbox(sandbox::SandboxArgs),
+    Bundle(bundle::BundleArgs),
     Key(key::KeyArgs),
     Facility(facility::FacilityArgs),
+    Audit(audit::AuditArgs),
+    Replay(replay::ReplayArgs),
     Config(config::ConfigArgs),
     Fidelius(fidelius::FideliusArgs),
     Openapi(openapi::OpenapiArgs),
@@ -78,8 +84,11 @@ pub fn main() -> ExitCode {
         Command::Serve(serve::ServeArgs) => serve::run(&cli.common),
         Command::Demo(args) => demo::run(&cli.common, &args),
         Command::Sandbox(args) => sandbox::run(&cli.common, args),
+        Command::Bundle(args) => bundle::run(args),
+        Command::Audit(args) => audit::run(&cli.common, args),
         Command::Key(args) => key::run(&cli.common, args),
         Command::Facility(args) => facility::run(&cli.common, args),
+        Command::Replay(args) => replay::run(&cli.common, &args),
         Command::Config(args) => config::run(&cli.common, &args),
         Command::Fidelius(args) => fidelius::run(args),
         Command::Openapi(openapi::OpenapiArgs) => openapi::run(),

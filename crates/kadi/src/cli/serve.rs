@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::Common;
 use super::signals::Signals;
-use crate::{bridge, logging};
+use crate::{bridge, logging, metrics};
 
 /// Run the bridge between the hospital and ABDM
 ///
@@ -23,6 +23,7 @@ pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
     let config = common.read_config()?;
     common.start_log(logging::DEFAULT_FILTER)?;
     super::runtime()?.block_on(async {
+        metrics::start().context("what happens can't be counted")?;
         let mut signals = Signals::listen().context("signals can't be listened to")?;
         let running = bridge::start(&config, SystemClock::shared()).await?;
         signals.next().await;

@@ -121,6 +121,7 @@ pub(super) async fn load_system(
     let read = tokio::task::spawn_blocking(move || {
         let mut progress = Progress::default();
         let builder = read(&mut progress)?;
+        progress.good = builder.len() as u64;
         progress.finish()?;
         ensure!(!builder.is_empty(), "it holds no code; nothing was changed");
         Ok(builder)
@@ -226,7 +227,7 @@ pub(super) struct Progress {
     done: u64,
     told: u64,
     bad: u64,
-    /// Lines that were taken, where that is what bad ones are compared with.
+    /// Codes that were taken: what bad lines are compared with.
     good: u64,
 }
 
@@ -275,10 +276,8 @@ impl Progress {
         if self.bad > 0 {
             output::problem(format_args!("{} lines made no sense and were passed over", self.bad));
         }
-        // A line of a release has about a hundred bytes.
-        let lines = if self.good > 0 { self.good + self.bad } else { self.done / 100 };
         ensure!(
-            self.bad <= 10 || self.bad <= lines / 10,
+            self.bad <= 10 || self.bad <= (self.good + self.bad) / 10,
             "too many lines make no sense; is it the right file? Nothing was changed"
         );
         Ok(())

@@ -16,6 +16,7 @@ pub mod link;
 pub mod link_token;
 mod outcome;
 pub mod profile;
+pub mod replay;
 pub mod share;
 pub mod sms;
 pub mod transfer;

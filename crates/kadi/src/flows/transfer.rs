@@ -317,6 +317,13 @@ pub async fn finish(tx: &mut Tx, facility: &Facility, transaction: &TransactionI
     let tallies: Vec<_> = contexts.iter().map(|context| context.tally.clone()).collect();
     let status = transfer_outcome(&tallies);
     tx.end_transfer(&facility.id, transaction, status).await?;
+    for context in contexts.iter().filter(|context| context.tally.delivered > 0) {
+        let Tally { delivered, records, .. } = context.tally;
+        let what =
+            format!("sent {delivered} of {records} records under consent {}", transfer.consent.as_str());
+        let subject = format!("{}/{}", context.patient, context.reference);
+        tx.audit(&facility.id, "bridge", &what, &subject).await?;
+    }
     let rows = contexts.iter().filter_map(|context| {
         let reference: WireReference = context.reference.parse().ok()?;
         let delivered = context.tally.status() == HiStatus::Delivered;
@@ -348,6 +355,7 @@ async fn announce(
     let data = serde_json::json!({
         "transactionId": transfer.transaction, "consentId": transfer.consent, "state": status.as_str()
     });
+    crate::metrics::transfer(status.as_str());
     Ok(tx.raise(&facility.id, event, data).await?)
 }
 

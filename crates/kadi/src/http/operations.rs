@@ -1,15 +1,26 @@
-//! Whether it lives, and whether it can work.
+//! Whether it lives, whether it can work, and how much.
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::App;
 use super::problem::{Code, Problem};
+use crate::metrics;
 
-/// `/healthz` and `/readyz`.
+/// `/healthz`, `/readyz` and `/metrics`.
 pub fn router() -> Router<App> {
-    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready))
+    let router = Router::new().route("/healthz", get(async || "ok\n"));
+    router.route("/readyz", get(ready)).route("/metrics", get(measured))
+}
+
+/// Prometheus' text form.
+async fn measured(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+    let backlog = app.store.read().await?.backlog().await?;
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((kind, metrics::render(&backlog)))
 }
 
 /// Ready once store and keys work, whether or not ABDM can be reached.

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::{CONTENDED_TRIES, INBOX_AT_ONCE, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, room};
 use crate::bridge::Bridge;
 use crate::flows::{self, FlowError};
+use crate::metrics;
 
 /// How often a callback is tried that fails for no known reason, before it becomes a dead letter.
 const TRIES: u32 = 10;
@@ -54,7 +55,9 @@ async fn work(bridge: &Bridge, received: Received) {
             _ => break,
         }
     }
-    let duration_ms = bridge.clock.elapsed().saturating_sub(started).as_millis();
+    let took = bridge.clock.elapsed().saturating_sub(started);
+    let duration_ms = took.as_millis();
+    metrics::callback(&received.kind, if result.is_ok() { "done" } else { "again" }, took);
     match result {
         Ok(()) => tracing::info!(
             callback = %received.kind, facility.id = %received.facility, request.id = %received.request_id,

@@ -7,6 +7,7 @@ mod inbox;
 mod outbox;
 mod pages;
 mod sweep;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bridge::Bridge;
 use crate::flows::{Ctx, FlowError};
+pub use webhooks::{SECRET_PREFIX, client as webhook_client};
 
 /// How often a queue is looked at without having been woken; also how finely the waits of retries are kept.
 const POLL: Duration = Duration::from_secs(1);
@@ -37,6 +39,7 @@ const CONTENDED_TRIES: u32 = 10;
 pub fn start(bridge: &Arc<Bridge>, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(inbox::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
     tasks.spawn(outbox::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
+    tasks.spawn(webhooks::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(sweep::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(listen(Arc::clone(bridge), stop.clone()));
     tasks.spawn(fetch_keys(Arc::clone(bridge), stop.clone()));

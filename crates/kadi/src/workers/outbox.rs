@@ -16,6 +16,7 @@ use super::{
 };
 use crate::bridge::Bridge;
 use crate::flows::{self, FlowError, TRANSFER, link, link_token};
+use crate::metrics;
 
 pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: CancellationToken) {
     let permits = Arc::new(Semaphore::new(OUTBOX_AT_ONCE));
@@ -86,7 +87,9 @@ async fn keep_lease(bridge: &Bridge, sending: &Sending) -> StoreError {
 async fn call(bridge: &Bridge, sending: &Sending) -> flows::Result<()> {
     let started = bridge.clock.elapsed();
     let outcome = send(bridge, sending).await?;
-    let duration_ms = bridge.clock.elapsed().saturating_sub(started).as_millis();
+    let took = bridge.clock.elapsed().saturating_sub(started);
+    metrics::call(&sending.kind, outcome.as_ref().copied(), took);
+    let duration_ms = took.as_millis();
     match &outcome {
         Ok(()) => tracing::info!(
             operation = %sending.kind, facility.id = %sending.facility, request.id = %sending.request_id,

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::ctx;
 use crate::bridge::Bridge;
 use crate::flows::{self, FlowError, transfer};
+use crate::metrics;
 
 /// A transfer while it is served.
 struct Serving<'a> {
@@ -118,6 +119,11 @@ impl Serving<'_> {
         };
         let facility = &self.facility.id;
         let mut tx = self.bridge.store.begin().await?;
+        metrics::page(match &result {
+            Ok(()) => "delivered",
+            Err(PageError::Never(_)) => "given_up",
+            Err(_) => "again",
+        });
         match result {
             Ok(()) => tx.settle_page(facility, &self.transaction, &page, None).await?,
             Err(PageError::Never(why)) => {

@@ -159,3 +159,46 @@ fn the_openapi_document_is_printed() {
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["info"]["title"], "Kadi");
 }
+
+#[tokio::test]
+async fn the_audit_trail_is_verified_exported_and_held_against_what_was_noted_before() {
+    let here = Here::new();
+    here.lines(&["key", "list"]);
+    assert!(here.lines(&["audit", "verify"]).is_empty(), "no facility, no trail");
+    let path = here.folder.path().join("data");
+    let key = store::master_key(&format!("file://{}", path.join("master.key").display())).unwrap();
+    let url = format!("sqlite://{}", path.join("kadi.db").display());
+    let options = store::Options::new(url.clone(), key, abdm::clock::SystemClock::shared());
+    let store = store::Store::open(options).await.unwrap();
+    let facility = crate::world::id();
+    for subject in ["MR-1", "MR-2", "MR-3"] {
+        let mut tx = store.begin().await.unwrap();
+        tx.put_facility(&crate::world::facility()).await.unwrap();
+        tx.audit(&facility, "key 1", "patient stored", subject).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let verified = here.lines(&["audit", "verify"]);
+    let end: Vec<&str> = verified[0].split('\t').collect();
+    assert_eq!((verified.len(), end[0], end[1], end[2].len()), (1, "IN2810014366", "3", 64));
+    let exported = here.lines(&["audit", "export", "--facility", "IN2810014366"]);
+    let last: serde_json::Value = serde_json::from_str(&exported[2]).unwrap();
+    assert_eq!((&last["subject"], &last["hash"]), (&"MR-3".into(), &end[2].into()));
+    let noted = end.join(":");
+    here.lines(&["audit", "verify", "--expect", &noted]);
+
+    let mut raw = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    sqlx::query("DELETE FROM audit WHERE seq = 3").execute(&mut raw).await.unwrap();
+    let broken = here.run(&["audit", "verify"]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("ends at line 2, and should at line 3"));
+    // Whoever moves the end too is whole again in himself, and not beside what was noted.
+    let before: serde_json::Value = serde_json::from_str(&exported[1]).unwrap();
+    sqlx::query("UPDATE audit_head SET seq = 2, hash = $1")
+        .bind(before["hash"].as_str().unwrap())
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    assert_eq!(here.lines(&["audit", "verify"]).len(), 1);
+    assert_eq!(here.run(&["audit", "verify", "--expect", &noted]).status.code(), Some(1));
+    assert_eq!(here.run(&["audit", "verify", "--facility", "IN0000000009"]).status.code(), Some(1));
+}

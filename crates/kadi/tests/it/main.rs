@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod bundle;
+#[cfg(test)]
 mod callback_shapes;
 #[cfg(test)]
 mod callbacks;
@@ -35,7 +37,11 @@ mod linking;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod privacy;
+#[cfg(test)]
+mod replay;
 #[cfg(test)]
 mod share;
 #[cfg(test)]
@@ -48,5 +54,7 @@ mod terminology;
 mod transfer;
 #[cfg(test)]
 mod transfer_pages;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod world;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use abdm::clock::{ManualClock, SharedClock};
+use abdm::clock::{Clock as _, ManualClock, SharedClock};
 use abdm::id::FacilityId;
 use domain::care_context::CareContext;
 use domain::facility::{Facility, Role};
@@ -145,7 +145,25 @@ impl World {
                 self.sandbox.state().acknowledged("", ConsentStatus::Granted, BREATH).await;
             }
         };
-        tokio::time::timeout(PATIENCE, looking).await.expect("the condition holds in time")
+        let found = tokio::time::timeout(PATIENCE, looking).await;
+        if found.is_err() {
+            self.tell_what_stands_where().await;
+        }
+        found.expect("the condition holds in time")
+    }
+
+    /// The only trace of what did not happen.
+    async fn tell_what_stands_where(&self) {
+        let mut tx = self.core().store.read().await.unwrap();
+        for exchange in
+            tx.exchanges(&store::ExchangeFilter::default(), None, 1000).await.unwrap().iter().rev()
+        {
+            let calls = tx.calls_of_exchange(exchange.id).await.unwrap();
+            let states: Vec<_> = calls.iter().map(|call| &*call.state).collect();
+            let store::Exchange { path, state, started_at, overdue_at, error, .. } = exchange;
+            eprintln!("{started_at} {path}: {state:?} {states:?} {overdue_at:?} {error:?}");
+        }
+        eprintln!("it is {}", self.clock.now());
     }
 
     /// No callback under way and nothing broken.

@@ -1,7 +1,7 @@
 //! How well a concept matches what was typed.
 
 use super::query::Typed;
-use super::words::{is_stop_word, words};
+use super::words::{is_stop_word, is_weak_word, words};
 
 /// How well a concept matches.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ const ELSEWHERE: f64 = 0.6;
 const LEAST_COVERED: f64 = 0.5;
 /// The display is what will be read: among equals it counts more.
 const DISPLAY_BONUS: f64 = 0.03;
+/// What a typed word counts that says little, beside one that says something.
+const WEAK: f64 = 0.3;
 /// People type the first word first.
 const ORDER_BONUS: f64 = 0.02;
 
@@ -48,7 +50,7 @@ pub(super) fn merit<'a>(typed: &[Typed], display: &str, names: impl Iterator<Ite
     for (name, met, length, in_order) in all {
         let bonus =
             if name.is_none() { DISPLAY_BONUS } else { 0.0 } + if in_order { ORDER_BONUS } else { 0.0 };
-        let score = score(&met, &anywhere, length) + bonus;
+        let score = score(typed, &met, &anywhere, length) + bonus;
         if score > best.score {
             best = Merit { score, name: name.map(str::to_owned) };
         }
@@ -58,12 +60,16 @@ pub(super) fn merit<'a>(typed: &[Typed], display: &str, names: impl Iterator<Ite
 
 /// How much of what was typed is met, times how much of the name was typed.
 #[expect(clippy::cast_precision_loss, reason = "counts of words are small")]
-fn score(met: &[Met], anywhere: &[f64], length: usize) -> f64 {
-    let here: f64 = met.iter().map(|met| met.quality).sum();
-    let elsewhere: f64 = anywhere.iter().zip(met).map(|(best, met)| (best - met.quality) * ELSEWHERE).sum();
+fn score(typed: &[Typed], met: &[Met], anywhere: &[f64], length: usize) -> f64 {
+    let (mut quality, mut weights) = (0.0, 0.0);
+    for ((typed, met), best) in typed.iter().zip(met).zip(anywhere) {
+        let weight = if is_weak_word(&typed.word) { WEAK } else { 1.0 };
+        quality += weight * (met.quality + (best - met.quality) * ELSEWHERE);
+        weights += weight;
+    }
     let used: usize = met.iter().map(|met| met.used).sum();
     let covered = (used as f64 / length.max(1) as f64).min(1.0);
-    (here + elsewhere) / met.len().max(1) as f64 * (LEAST_COVERED + (1.0 - LEAST_COVERED) * covered)
+    quality / f64::max(weights, WEAK) * (LEAST_COVERED + (1.0 - LEAST_COVERED) * covered)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "lengths of words are small")]
@@ -132,6 +138,13 @@ mod tests {
             ("Dyspnea", &[]),
         ];
         in_order(&plain("pain in chest"), &concepts);
+    }
+
+    #[test]
+    fn the_word_that_says_something_decides() {
+        let concepts: [(&str, &[&str]); 2] =
+            [("Leukocytes [#/volume] in Blood", &[]), ("Calorie intake total", &[])];
+        in_order(&plain("Total leucocyte count"), &concepts);
     }
 
     #[test]

@@ -9,6 +9,20 @@ const MAX_WORD: usize = 40;
 const STOP_WORDS: [&str; 15] =
     ["of", "in", "the", "and", "for", "with", "by", "to", "on", "at", "an", "or", "from", "due", "as"];
 
+/// Words that many names of tests have, so that they say little.
+const WEAK_WORDS: [&str; 10] = [
+    "total",
+    "count",
+    "level",
+    "levels",
+    "test",
+    "estimation",
+    "value",
+    "absolute",
+    "profile",
+    "examination",
+];
+
 /// The words of a text, in order.
 pub(super) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
@@ -27,6 +41,11 @@ pub(super) fn words(text: &str) -> Vec<String> {
 /// Whether a word may be left out of a search for several.
 pub(super) fn is_stop_word(word: &str) -> bool {
     STOP_WORDS.contains(&word)
+}
+
+/// Whether a word says little beside others.
+pub(super) fn is_weak_word(word: &str) -> bool {
+    WEAK_WORDS.contains(&word)
 }
 
 fn take(letter: char, word: &mut String, words: &mut Vec<String>) {
@@ -62,9 +81,14 @@ fn american(word: &str) -> String {
         return word.to_owned();
     }
     let mut plain = word.to_owned();
-    for (british, american) in
-        [("ae", "e"), ("oe", "e"), ("our", "or"), ("sulph", "sulf"), ("isation", "ization")]
-    {
+    for (british, american) in [
+        ("ae", "e"),
+        ("oe", "e"),
+        ("our", "or"),
+        ("sulph", "sulf"),
+        ("isation", "ization"),
+        ("leuco", "leuko"),
+    ] {
         if plain.contains(british) {
             plain = plain.replace(british, american);
         }
@@ -85,6 +109,7 @@ mod tests {
             ("sulphate", "sulfate"),
             ("Sjögren's", "Sjogrens"),
             ("immunisation", "Immunization"),
+            ("leucocytes", "leukocytes"),
             ("β-HCG", "Β hcg"),
         ] {
             assert_eq!(words(one), words(other));

@@ -1,6 +1,8 @@
 //! The store against its promises, on both databases. `./scripts/test -p store` runs them.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod care_contexts;
 #[cfg(test)]
 mod consents;

@@ -13,7 +13,7 @@ fn options(database: &TestDatabase, master: u8) -> Options {
     Options::new(database.url(), Zeroizing::new([master; 32]), world::shared(&clock))
 }
 
-async fn run(database: &TestDatabase, sql: &'static str) {
+pub async fn run(database: &TestDatabase, sql: &'static str) {
     if database.url().starts_with("sqlite") {
         let mut raw = sqlx::SqliteConnection::connect(database.url()).await.unwrap();
         sqlx::query(sql).execute(&mut raw).await.unwrap();

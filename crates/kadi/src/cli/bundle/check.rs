@@ -28,7 +28,7 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let own: Option<Rules> = args.package.as_deref().map(compile_package).transpose()?;
     let check = Check {
         rules: own.as_ref().unwrap_or_else(|| Rules::builtin()),
-        options: Options { strict: args.strict, ..Options::default() },
+        options: Options { strict: args.strict, collections: true, ..Options::default() },
         style: if args.json { Style::Json } else { Style::Text },
     };
     let all_valid = check.files(&args.files)?;

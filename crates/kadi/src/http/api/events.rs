@@ -39,6 +39,12 @@ pub struct EventView {
     pub data: serde_json::Value,
 }
 
+impl From<&Event> for EventView {
+    fn from(event: &Event) -> Self {
+        Self { kind: event.event.as_str(), timestamp: event.at.to_string(), data: event.data.clone() }
+    }
+}
+
 /// Follow what happens
 ///
 /// Server-sent events; each one's data is an `Event`. With `Last-Event-ID` it goes on after that one; without, it begins
@@ -115,8 +121,7 @@ impl Reader {
 }
 
 fn show(event: &Event) -> sse::Event {
-    let view =
-        EventView { kind: event.event.as_str(), timestamp: event.at.to_string(), data: event.data.clone() };
+    let view = EventView::from(event);
     let data = serde_json::to_string(&view).unwrap_or_default();
     sse::Event::default().id(event.id.to_string()).event(view.kind).data(data)
 }

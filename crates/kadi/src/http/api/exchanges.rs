@@ -2,7 +2,9 @@
 
 use abdm::id::FacilityId;
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Exchange, ExchangeFilter};
@@ -11,11 +13,14 @@ use uuid::Uuid;
 
 use super::super::App;
 use super::super::auth::Caller;
+use super::super::body::parse;
 use super::super::paging::{List, PageParams, Params};
 use super::super::problem::Problem;
 use super::care_context_views::LinkProblem;
 use super::check::Check;
 use super::path::IdPath;
+use super::patients::flow_problem;
+use crate::flows::{self, Ctx};
 
 /// An exchange with ABDM.
 #[derive(Debug, Serialize, ToSchema)]
@@ -134,4 +139,56 @@ pub async fn get(
     let exchange = app.store.read().await?.exchange(id).await?;
     let exchange = exchange.filter(|exchange| caller.scope.opens(&exchange.facility));
     exchange.map(|exchange| Json(exchange.into())).ok_or_else(Problem::not_found)
+}
+
+/// Why an exchange is run again.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayBody {
+    /// Kept in the audit trail, up to 200 characters.
+    #[serde(default)]
+    #[schema(example = "HIP id corrected")]
+    reason: Option<String>,
+}
+
+/// Run an exchange again
+///
+/// For one that is refused or overdue, once what stood in its way is mended. A callback goes through once more and changes
+/// nothing that it has changed already; a call goes out again as it was, under a new `REQUEST-ID`. The body may be left out.
+#[utoipa::path(post, path = "/v1/exchanges/{id}/replay", tag = "Exchanges and events", operation_id = "replayExchange",
+    params(("id" = String, Path, description = "Its id")),
+    request_body = Option<ReplayBody>,
+    responses(
+        (status = 202, description = "It is run again", body = ExchangeView),
+        (status = 400, description = "`malformed`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: answered already, or under way; `detail` says which", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn replay(
+    State(app): State<App>,
+    caller: Caller,
+    IdPath(id): IdPath<Uuid>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<ExchangeView>), Problem> {
+    let ReplayBody { reason } = if body.is_empty() { ReplayBody::default() } else { parse(&body)? };
+    let exchange = run_again(&app, &caller, id, reason.as_deref()).await?;
+    Ok((StatusCode::ACCEPTED, Json(exchange.into())))
+}
+
+/// Runs an exchange again for whoever may see it.
+pub async fn run_again(
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    reason: Option<&str>,
+) -> Result<Exchange, Problem> {
+    let mut tx = app.store.begin().await?;
+    let exchange = tx.exchange(id).await?.filter(|exchange| caller.scope.opens(&exchange.facility));
+    let exchange = exchange.ok_or_else(Problem::not_found)?;
+    let ctx = Ctx { rules: &app.rules, chance: app.chance() };
+    let done = flows::replay::replay(&ctx, &mut tx, &exchange, (&caller.actor(), reason)).await;
+    done.map_err(flow_problem)?.map_err(|refusal| Problem::conflict(refusal.to_string()))?;
+    let exchange = tx.exchange(id).await?.ok_or_else(Problem::not_found)?;
+    tx.commit().await?;
+    Ok(exchange)
 }

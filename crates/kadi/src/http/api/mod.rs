@@ -1,12 +1,13 @@
 //! The API of the hospital's systems, `/v1`, and its description. The OpenAPI document is made from the routes
 //! themselves, so what is served is what is described.
 
+mod bundle;
 mod care_context_views;
 mod care_contexts;
 mod check;
 mod consents;
 mod events;
-mod exchanges;
+pub mod exchanges;
 mod facilities;
 mod hl7;
 mod import;
@@ -19,6 +20,9 @@ mod shares;
 mod sms;
 mod terminology;
 mod transfers;
+mod webhooks;
+
+pub use events::EventView;
 
 use std::time::Duration;
 
@@ -57,6 +61,7 @@ const POLL: Duration = Duration::from_secs(2);
         (name = "Patients", description = "Patients as the facility knows them."),
         (name = "Care contexts", description = "Visits with their records, and where each stands with ABDM."),
         (name = "Consents and transfers", description = "What patients allowed to be shared, and what was shared."),
+        (name = "Documents", description = "FHIR documents from clinical JSON, without storing anything."),
         (name = "Scan and share", description = "The queues at counters whose QR codes patients scan."),
         (name = "Terminology", description = "Codes: searched, and a facility's own ones with what they stand for."),
         (name = "Exchanges and events", description = "Everything said to and by ABDM, and what came of it."),
@@ -86,6 +91,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(care_contexts::put, care_contexts::get, care_contexts::delete))
         .routes(routes!(care_contexts::link))
         .routes(routes!(hl7::take))
+        .routes(routes!(bundle::build))
+        .routes(routes!(bundle::schema))
         .routes(routes!(consents::list))
         .routes(routes!(consents::get))
         .routes(routes!(transfers::list))
@@ -95,7 +102,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sms::ask))
         .routes(routes!(exchanges::list))
         .routes(routes!(exchanges::get))
+        .routes(routes!(exchanges::replay))
         .routes(routes!(events::events))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::put, webhooks::get, webhooks::delete))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::retry))
         .routes(routes!(terminology::search))
         .routes(routes!(terminology::unmapped))
         .routes(routes!(terminology::list, terminology::import))

@@ -18,6 +18,20 @@ pub struct CareContextPath(pub PatientRef, pub CareContextRef);
 #[derive(Debug, Clone)]
 pub struct IdPath<T>(pub T);
 
+/// `{webhookId}` of a path that goes on.
+#[derive(Debug, Clone)]
+pub struct WebhookPath(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for WebhookPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = params(parts, state).await?;
+        let id = params.iter().find(|(name, _)| *name == "webhookId").map(|(_, id)| id.to_owned());
+        id.map(Self).ok_or_else(Problem::not_found)
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for PatientPath {
     type Rejection = Problem;
 

@@ -1,12 +1,16 @@
 //! One exchange: what happened, in plain words, and every attempt at it.
 
 use askama::Template;
+use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::Html;
+use axum::response::{Html, Redirect};
+use domain::exchange::ExchangeState;
+use serde::Deserialize;
 use store::{Exchange, Tx};
 use uuid::Uuid;
 
 use super::super::App;
+use super::super::api::exchanges::run_again;
 use super::super::problem::Problem;
 use super::exchanges::{Row, row};
 use super::page::{NoPage, Who, render};
@@ -27,6 +31,8 @@ struct Page {
     began: String,
     ended: Option<String>,
     attempts: Vec<Attempt>,
+    /// Whether it can be run again.
+    replay: bool,
 }
 
 /// Until when nothing is tried.
@@ -76,8 +82,29 @@ pub async fn page(
         began: words::moment(exchange.started_at),
         ended: exchange.ended_at.map(words::moment),
         attempts,
+        replay: matches!(exchange.state, ExchangeState::Refused | ExchangeState::Overdue),
         row: row(exchange, app.clock.now(), false),
     })
+}
+
+/// The form that runs it again.
+#[derive(Deserialize)]
+pub struct Again {
+    csrf: String,
+    reason: String,
+}
+
+/// Runs it again, and shows it.
+pub async fn replay(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Path(id): Path<String>,
+    Form(form): Form<Again>,
+) -> Result<Redirect, NoPage> {
+    signed_in.check_csrf(&form.csrf)?;
+    let id = id.parse::<Uuid>().map_err(|_| Problem::not_found())?;
+    run_again(&app, &signed_in.caller, id, Some(&form.reason)).await?;
+    Ok(Redirect::to(&format!("/console/exchanges/{id}")))
 }
 
 async fn attempts(tx: &mut Tx, exchange: &Exchange) -> Result<Vec<Attempt>, NoPage> {

@@ -38,6 +38,7 @@ pub fn router() -> Router<App> {
         .route("/console/exchanges", get(exchanges::page))
         .route("/console/exchanges/live", get(exchanges::live))
         .route("/console/exchanges/{id}", get(exchange::page))
+        .route("/console/exchanges/{id}/replay", post(exchange::replay))
         .route("/console/queue", get(queue::page))
         .route("/console/queue/live", get(queue::live))
         .route("/console/queue/{id}", post(queue::call))

@@ -7,10 +7,13 @@ use super::{Api, read};
 use crate::world::FACILITY;
 
 /// Routes that name no facility: they show what the key opens, and are tested one by one below.
-const WITHOUT_FACILITY: [&str; 5] = [
+const WITHOUT_FACILITY: [&str; 8] = [
+    "/v1/bundle/{recordType}",
+    "/v1/bundle/{recordType}/schema",
     "/v1/facilities",
     "/v1/exchanges",
     "/v1/exchanges/{id}",
+    "/v1/exchanges/{id}/replay",
     "/v1/terminology/search",
     "/v1/terminology/unmapped",
 ];

@@ -1,6 +1,7 @@
 //! The API from outside, over HTTP, against a bridge and a local ABDM in this process.
 
 mod access;
+mod bundle;
 mod description;
 mod facilities;
 mod imports;
@@ -34,7 +35,11 @@ pub struct Answer {
 impl Api {
     /// With the key of the facility.
     pub async fn start() -> Self {
-        let world = World::on(TestDatabase::sqlite()).await;
+        Self::of(World::on(TestDatabase::sqlite()).await).await
+    }
+
+    /// The same in a world that is there.
+    pub async fn of(world: World) -> Self {
         let key = make_key(&world, Some(FACILITY)).await;
         Self { world, http: client(), key }
     }
