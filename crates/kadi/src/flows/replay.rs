@@ -7,7 +7,7 @@ use abdm::path::Operation;
 use domain::exchange::{Direction, ExchangeState};
 use store::{Exchange, Tx};
 
-use super::{Ctx, Result, TRANSFER};
+use super::{Ctx, Result, TRANSFER, sms};
 
 /// Longer reasons are cut.
 const MAX_REASON: usize = 200;
@@ -65,10 +65,15 @@ async fn replayable(tx: &mut Tx, exchange: &Exchange) -> Result<Result<(), NoRep
     if Operation::from_path(&exchange.path) == Some(Operation::GenerateToken) {
         return Ok(Err(NoReplay::Token));
     }
-    Ok(match exchange.state {
+    let may_be = match exchange.state {
         ExchangeState::Answered => Err(NoReplay::Answered),
         ExchangeState::Refused | ExchangeState::Overdue => Ok(()),
         _ if tx.is_dead_letter(exchange.id).await? => Ok(()),
         _ => Err(NoReplay::UnderWay),
-    })
+    };
+    let is_text = Operation::from_path(&exchange.path) == Some(Operation::SmsNotify);
+    if may_be.is_ok() && is_text && !sms::begin_again(tx, exchange).await? {
+        return Ok(Err(NoReplay::UnderWay));
+    }
+    Ok(may_be)
 }

@@ -21,7 +21,7 @@ use domain::patient::Patient;
 use domain::problem::Problem;
 use domain::queue::day_in_india;
 use domain::reference::PatientRef;
-use store::{Made, Record, Sending, Tx};
+use store::{Exchange, Made, Record, Sending, Tx};
 use uuid::Uuid;
 
 use super::{Ctx, Result, outcome, problem};
@@ -45,6 +45,20 @@ pub async fn ask(tx: &mut Tx, facility: &Facility, mobile: Mobile, subject: &str
     let id = super::begin(tx, &facility.id, Operation::SmsNotify, subject, body).await?;
     tx.begin_sms(&facility.id, mobile, id).await?;
     Ok(Some(id))
+}
+
+/// A person sends a text once more whose outcome is bad or unknown. False if another is under way to the mobile.
+pub(super) async fn begin_again(tx: &mut Tx, exchange: &Exchange) -> Result<bool> {
+    for made in tx.calls_of_exchange(exchange.id).await? {
+        let body: serde_json::Value = serde_json::from_slice(&made.body)?;
+        let mobile = body.pointer("/notification/phoneNo").and_then(|mobile| mobile.as_str()?.parse().ok());
+        let Some(mobile) = mobile else { continue };
+        if tx.lock_sms(&exchange.facility, mobile).await?.is_some_and(|call| call != made.id) {
+            return Ok(false);
+        }
+        tx.begin_sms(&exchange.facility, mobile, made.id).await?;
+    }
+    Ok(true)
 }
 
 /// A visit was stored: its patient, whose row is locked, may be texted.

@@ -10,7 +10,7 @@ use sandbox::{CallFault, Fault, Person, RawCallback, Share, ShareState, ShareWan
 use serde_json::{Value, json};
 use store::fault::KillSwitch;
 use store::testing::TestDatabase;
-use store::{ShareFilter, on_both_databases};
+use store::{Queue, ShareFilter, on_both_databases};
 use uuid::Uuid;
 
 use crate::crash::{LOOK, Mortal};
@@ -282,10 +282,14 @@ async fn killed(database: TestDatabase, switch: KillSwitch) -> u64 {
     let share = world.sandbox.state().share(&wanted(RAMESH, "OPD1")).unwrap();
     let (state, request) = (world.sandbox.state().clone(), share.request_id.clone());
     let answered = world
-        .until(&mut lives, "the token", move |_| {
+        .until(&mut lives, "the token", move |bridge| {
             let (state, request) = (state.clone(), request.clone());
             async move {
                 let share = state.answered_share(&request, LOOK).await.unwrap();
+                if share.answered_at.is_none() {
+                    // The patient's app may have given up: then nothing was waited for.
+                    let _ = tokio::time::timeout(LOOK, bridge.store.woken(Queue::Outbox)).await;
+                }
                 Some(share).filter(|share| share.answered_at.is_some())
             }
         })

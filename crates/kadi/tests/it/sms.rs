@@ -195,6 +195,33 @@ on_both_databases! {
         assert_eq!(world.until_result(3).await["state"], "accepted", "nothing had gone out, so the next visit may");
     }
 
+    async fn a_person_may_send_a_failed_text_again_unless_another_is_under_way(database: TestDatabase) {
+        let mut settings = SandboxConfig::default();
+        settings.timing.callback_delay = MINUTE;
+        let world = World::with(database, settings, "").await;
+        world.call_faults(vec![Fault::always(CallFault::Empty400).on(SMS).times(1)]);
+        let failed = world.asked(MOBILE).await.unwrap();
+        world.until_result(1).await;
+        let replay = async || {
+            let mut tx = world.tx().await;
+            let exchange = tx.exchange(failed).await.unwrap().unwrap();
+            let replayed = kadi::flows::replay::replay(&world.ctx(), &mut tx, &exchange, ("key:1", None)).await.unwrap();
+            if replayed.is_ok() {
+                tx.commit().await.unwrap();
+            }
+            replayed.is_ok()
+        };
+        assert!(world.asked(MOBILE).await.is_some());
+        assert!(!replay().await, "another is under way");
+        world.until_calls(SMS, 2).await;
+        world.until_awaited(SMS).await;
+        world.clock.advance(MINUTE);
+        world.until_result(2).await;
+        assert!(replay().await);
+        assert_eq!(world.asked(MOBILE).await, None, "now this one is");
+        world.until_calls(SMS, 3).await;
+    }
+
     async fn a_failure_that_abdm_calls_back_is_told(database: TestDatabase) {
         let mut settings = SandboxConfig::default();
         settings.timing.callback_delay = HOUR;

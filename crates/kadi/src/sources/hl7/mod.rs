@@ -3,7 +3,7 @@
 //!
 //! A message goes through three steps. [`read`] cuts it and says what it asks for, from nothing but its text:
 //! `message` and its neighbours know HL7's syntax; `patient`, `results`, `document` and theirs what the segments
-//! mean. [`keep`] looks up patient and visits, builds the records and stores all of it in one transaction, as a `PUT`
+//! mean. `keep` looks up patient and visits, builds the records and stores all of it in one transaction, as a `PUT`
 //! of the visit would. [`ack`] tells what became of it. `AA` is said after the commit and never before.
 //!
 //! Safe to repeat: a record remembers which messages it came from, so a message that comes again, late or twice,
