@@ -70,7 +70,6 @@ enum Command {
     Bundle(bundle::BundleArgs),
     Doctor(doctor::DoctorArgs),
     Key(key::KeyArgs),
-    Facility(facility::FacilityArgs),
     Audit(audit::AuditArgs),
     Replay(replay::ReplayArgs),
     Facility(facility::FacilityArgs),
