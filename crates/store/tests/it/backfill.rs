@@ -53,7 +53,7 @@ impl World {
 }
 
 fn known(reference: &str) -> Patient {
-    Patient { abha_address: Some(address(&format!("{reference}@sbx"))), ..patient(reference) }
+    Patient { abha_address: Some(address(&format!("patient.{reference}@sbx"))), ..patient(reference) }
 }
 
 fn fresh(patient: &str, reference: &str) -> (CareContext, bool, Link) {
