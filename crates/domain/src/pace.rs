@@ -161,15 +161,15 @@ fn slack(rate: f64) -> i64 {
     step(rate) * i64::from(most_at_once(rate) - 1)
 }
 
-/// A tenth of a second's calls.
+/// A quarter of a second's calls.
 fn most_at_once(rate: f64) -> u32 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a rate is positive and small"
     )]
-    let tenth = (rate / 10.0) as u32;
-    tenth.max(1)
+    let quarter = (rate / 4.0) as u32;
+    quarter.max(1)
 }
 
 #[cfg(test)]

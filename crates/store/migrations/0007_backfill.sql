@@ -37,3 +37,8 @@ CREATE TABLE bridge_watch (
   since BIGINT,
   checked_at BIGINT
 );
+
+-- A patient's visits, and those of a link call, in the order in which they were stored. Without these SQLite reads all visits
+-- of the facility for each, because the order alone decides which index it takes.
+CREATE INDEX care_context_of_patient ON care_context (facility_id, patient_reference, created_at, reference);
+CREATE INDEX care_context_of_call ON care_context (facility_id, link_call, created_at, reference) WHERE link_call IS NOT NULL;

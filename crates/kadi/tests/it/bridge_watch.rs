@@ -111,3 +111,40 @@ async fn several_instances_ask_once_between_them() {
     assert!((4..=5).contains(&looks), "{looks} looks in twenty minutes of two instances");
     other.stop(SECOND).await;
 }
+
+#[tokio::test]
+async fn the_console_begins_with_the_alarm_until_it_is_over() {
+    let api = crate::api::Api::start().await;
+    let world = &api.world;
+    let key = api.key(Some(crate::world::FACILITY)).await;
+    let url = |path: &str| format!("http://{}{path}", world.bridge.private);
+    let signed_in = crate::api::client()
+        .post(url("/console/sign-in"))
+        .form(&[("key", key.as_str())])
+        .send()
+        .await
+        .unwrap();
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let page = async || {
+        let page = crate::api::client().get(url("/console/exchanges")).header("cookie", &cookie);
+        page.send().await.unwrap().text().await.unwrap()
+    };
+    let see = async |url: &str| {
+        let mut tx = world.tx().await;
+        kadi::flows::bridge::record(&mut tx, &world.core().watch, Some(url.to_owned())).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    world.registered_here().await;
+    let ours = format!("http://{}", world.bridge.public);
+    see(&ours).await;
+    assert!(!page().await.contains("role=\"alert\""));
+    see("https://other.example/<b>").await;
+    let alarmed = page().await;
+    assert!(
+        alarmed.contains("ABDM sends callbacks elsewhere") && alarmed.contains("https://other.example/"),
+        "{alarmed}"
+    );
+    assert!(!alarmed.contains("/<b>"), "what another system has registered is text");
+    see(&ours).await;
+    assert!(!page().await.contains("role=\"alert\""));
+}

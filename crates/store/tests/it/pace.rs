@@ -99,7 +99,7 @@ async fn two_instances_keep_one_rate() {
     for _ in 0..3 {
         let takers = stores.iter().cycle().take(8).map(|store| tokio::spawn(take(store.clone())));
         let left: usize = futures_util::future::try_join_all(takers).await.unwrap().iter().sum();
-        assert!(left <= 1, "{left} calls left at one moment, of ten a second");
+        assert!(left <= 2, "{left} calls left at one moment, of ten a second");
         world.pass(Duration::from_millis(100));
     }
 }
