@@ -98,7 +98,7 @@ on_both_databases! {
         let wanted = DiscoveryWanted { unverified: Some(vec![typed]), ..DiscoveryWanted::default() };
         let found = world.discovered_as(wanted).await;
         assert_eq!(offered(&found), pairs(&[("twins-visit", "OPConsultation")]));
-        world.assert_clean().await;
+        world.assert_no_violations().await;
     }
 
     async fn the_address_is_for_visits_after_the_link_unless_the_hospital_says_so_too(database: TestDatabase) {
