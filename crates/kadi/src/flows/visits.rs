@@ -44,11 +44,23 @@ pub async fn put(
             records.iter().filter(|record| record.valid && !old_records.contains(record)).collect();
         let new: Vec<_> = new.into_iter().map(|record| record.hi_type).collect();
         follow_up(tx, facility, patient, before.as_ref().unwrap_or(context), &new).await?;
+        if let Some(before) = before.filter(|before| before.hold && !context.hold) {
+            release(tx, facility, &before).await?;
+        }
         link::plan(ctx, tx, facility, owner).await?;
         sms::visit_stored(ctx, tx, facility, (patient, context, &records)).await?;
     }
     let context = tx.care_context(id, owner, reference).await?.unwrap_or_else(|| context.clone());
     Ok(Stored { context, records, created })
+}
+
+/// A held visit was released: it was offered to nobody before, so whenever it was stored it is the hospital's to link.
+async fn release(tx: &mut Tx, facility: &Facility, before: &CareContext) -> Result<()> {
+    if before.link.state == LinkState::Unlinked {
+        let link = before.link.clone().wait(None, None);
+        tx.put_link(&facility.id, &before.patient, &before.reference, &link).await?;
+    }
+    Ok(())
 }
 
 /// What a change means for the link: a refused visit waits again, a linked one is linked with its new types, and the

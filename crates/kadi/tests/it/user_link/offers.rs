@@ -98,7 +98,7 @@ on_both_databases! {
         let wanted = DiscoveryWanted { unverified: Some(vec![typed]), ..DiscoveryWanted::default() };
         let found = world.discovered_as(wanted).await;
         assert_eq!(offered(&found), pairs(&[("twins-visit", "OPConsultation")]));
-        world.assert_clean().await;
+        world.assert_no_violations().await;
     }
 
     async fn the_address_is_for_visits_after_the_link_unless_the_hospital_says_so_too(database: TestDatabase) {
@@ -125,6 +125,19 @@ on_both_databases! {
         tx.commit().await.unwrap();
         world.until_link(&known, "visit-2", LinkState::Linked).await;
         world.assert_clean().await;
+    }
+
+    async fn a_visit_that_was_held_while_the_patient_linked_is_linked_when_released(database: TestDatabase) {
+        let (world, patient) = World::for_linking(database).await;
+        let held = CareContext { hold: true, ..new_visit(&patient, "visit-3") };
+        world.put_visit(&patient, held.clone(), &ONE).await;
+        let sent = world.chosen(&world.discovered().await, only(&["visit-1"])).await;
+        world.confirmed(&sent, world.otp()).await;
+        world.pass(SECOND).await;
+        let known = world.read().await.patient(&id(), &patient.reference).await.unwrap().unwrap();
+        world.put_visit(&known, CareContext { hold: false, ..held }, &ONE).await;
+        world.until_link(&known, "visit-3", LinkState::Linked).await;
+        assert_eq!(world.link(&known, "visit-2").await.state, LinkState::Unlinked);
     }
 
     async fn types_that_were_not_chosen_are_not_linked(database: TestDatabase) {
