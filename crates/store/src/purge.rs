@@ -2,6 +2,7 @@
 //! visits, records, consents and the audit trail stay.
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::database::{Tx, args};
 use crate::error::Result;
@@ -39,7 +40,7 @@ impl Tx {
     /// Forgets up to `limit` of each kind that ended before this time; what is still open stays whatever its age. Says how
     /// many rows went: none when there is nothing left to forget.
     pub async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
-        let bound = crate::open::new_id(before).to_string();
+        let bound = first_id_of(before).to_string();
         let mut gone = 0;
         for sql in OF_EXCHANGES.into_iter().chain(OTHERS) {
             gone += self.execute(sql, args![&bound, limit]).await?;
@@ -49,4 +50,10 @@ impl Tx {
         }
         Ok(gone)
     }
+}
+
+/// The lowest id of a moment (UUID version 7). One made as usual would not do: they never go back in time.
+fn first_id_of(time: Timestamp) -> Uuid {
+    let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
 }
