@@ -18,7 +18,7 @@ pub(super) async fn run(bridge: Arc<Bridge>, stop: CancellationToken) {
             Ok(0) => {}
             Ok(gone) => tracing::info!(rows = gone, "what was kept long enough is forgotten"),
             Err(error) => {
-                tracing::error!(error = %error, "nothing could be forgotten; the next time tries again")
+                tracing::error!(error = %error, "nothing could be forgotten; the next time tries again");
             }
         }
         stop.run_until_cancelled(bridge.clock.sleep(EVERY)).await;
