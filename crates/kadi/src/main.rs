@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Documents are many small pieces of text.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     kadi::cli::main()
 }

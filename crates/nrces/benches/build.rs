@@ -6,6 +6,10 @@ use divan::{Bencher, black_box};
 use nrces::{Context, HiType, build_slice, render_html};
 use serde_json::{Value, json};
 
+/// As in `kadi`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

@@ -7,6 +7,10 @@ use nrces::rules::Rules;
 use nrces::validate::{Mode, validate};
 use serde_json::{Value, json};
 
+/// As in `kadi`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }
