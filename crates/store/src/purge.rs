@@ -8,7 +8,9 @@ use crate::database::{Tx, args};
 use crate::error::Result;
 
 /// What goes with an exchange, and the exchange itself last. Ids grow with the time, so the oldest come first.
-const OF_EXCHANGES: [&str; 4] = [
+const OF_EXCHANGES: [&str; 5] = [
+    "DELETE FROM share_scan WHERE exchange_id IN (SELECT id FROM exchange WHERE id < $1 AND ended_at IS NOT NULL \
+     ORDER BY id LIMIT $2)",
     "DELETE FROM attempt WHERE exchange_id IN (SELECT id FROM exchange WHERE id < $1 AND ended_at IS NOT NULL \
      ORDER BY id LIMIT $2)",
     "DELETE FROM outbox WHERE exchange_id IN (SELECT id FROM exchange WHERE id < $1 AND ended_at IS NOT NULL \
@@ -26,8 +28,14 @@ const OTHERS: [&str; 2] = [
      AND state <> 'pending' ORDER BY id LIMIT $2)",
 ];
 
-/// A transfer's request, pages and outcome.
-const OF_TRANSFERS: [&str; 3] = [
+/// A transfer's request, pages and outcome; what was offered to patients and chosen; by which ids messages were known.
+const BY_TIME: [&str; 6] = [
+    "DELETE FROM discovery WHERE (facility_id, transaction_id) IN (SELECT facility_id, transaction_id \
+     FROM discovery WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
+    "DELETE FROM link_request WHERE (facility_id, reference) IN (SELECT facility_id, reference \
+     FROM link_request WHERE updated_at < $1 ORDER BY updated_at LIMIT $2)",
+    "DELETE FROM message_key WHERE (facility_id, kind, key) IN (SELECT facility_id, kind, key \
+     FROM message_key WHERE taken_at < $1 ORDER BY taken_at LIMIT $2)",
     "DELETE FROM transfer_page WHERE (facility_id, transaction_id) IN (SELECT facility_id, transaction_id \
      FROM transfer WHERE ended_at < $1 ORDER BY ended_at, transaction_id LIMIT $2)",
     "DELETE FROM transfer_context WHERE (facility_id, transaction_id) IN (SELECT facility_id, transaction_id \
@@ -45,7 +53,7 @@ impl Tx {
         for sql in OF_EXCHANGES.into_iter().chain(OTHERS) {
             gone += self.execute(sql, args![&bound, limit]).await?;
         }
-        for sql in OF_TRANSFERS {
+        for sql in BY_TIME {
             gone += self.execute(sql, args![before, limit]).await?;
         }
         Ok(gone)
