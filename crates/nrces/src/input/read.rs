@@ -17,6 +17,16 @@ pub(crate) enum Source<'a> {
     Raw(&'a [u8]),
 }
 
+impl Source<'_> {
+    /// How long the text is; 0 where there is none.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::Value(_) => 0,
+            Self::Raw(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// Reads a record. The error is the one problem that stopped the reading.
 pub(crate) fn read<T: DeserializeOwned>(source: Source<'_>, warnings: &mut Vec<Issue>) -> Result<T, Issue> {
     let mut ignored = |path: serde_ignored::Path<'_>| warnings.push(unknown_field(&path));

@@ -47,6 +47,7 @@ impl Keys {
         Self { all, table }
     }
 
+    #[inline]
     fn find(&self, name: &str) -> Option<&Key> {
         for slot in probe(name, self.table.len()) {
             let at = usize::from(*self.table.get(slot)?).checked_sub(1)?;
@@ -64,6 +65,7 @@ impl Keys {
 }
 
 /// The slots at which a name is looked for, in a table of `size`.
+#[inline]
 fn probe(name: &str, size: usize) -> impl Iterator<Item = usize> {
     let b = name.as_bytes();
     let byte = |at: usize| b.get(at).map_or(0, |b| usize::from(*b));
@@ -81,6 +83,7 @@ pub(crate) struct Key {
 
 impl Shape {
     /// What a JSON name stands for.
+    #[inline]
     pub(crate) fn key(&self, name: &str) -> Option<&Key> {
         self.keys.find(name)
     }
