@@ -217,6 +217,7 @@ impl Node<'_> {
 
 /// Appends a text as a JSON string (RFC 8259, section 7).
 fn quote(text: &str, out: &mut String) {
+    out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;
     while let Some((plain, tail)) = first_to_escape(rest).and_then(|at| rest.split_at_checked(at)) {

@@ -282,7 +282,9 @@ fn text(id: Uuid) -> String {
 /// for a record's content takes longer than reading it. The name comes in parts.
 fn new_v5(namespace: Uuid, name: &[&[u8]]) -> Uuid {
     let mut hash = Sha1::new().chain_update(namespace.as_bytes());
-    name.iter().for_each(|part| hash.update(part));
+    for part in name {
+        hash.update(part);
+    }
     let mut bytes = [0; 16];
     bytes.iter_mut().zip(hash.finalize()).for_each(|(byte, hashed)| *byte = hashed);
     uuid::Builder::from_sha1_bytes(bytes).into_uuid()

@@ -148,7 +148,7 @@ const MAX_NESTING: usize = 64;
 
 /// Checks a narrative's `div`.
 pub(crate) fn check(text: &str) -> Result<(), Fault> {
-    let mut scan = Scan { rest: text.trim(), open: Vec::new(), readable: false };
+    let mut scan = Scan { rest: text.trim(), open: Vec::with_capacity(8), readable: false };
     let start = scan.rest.strip_prefix("<div").filter(|r| r.starts_with([' ', '\t', '\n', '\r', '>', '/']));
     if start.is_none() {
         return Err(Fault::Form("must be one `<div>` element"));
