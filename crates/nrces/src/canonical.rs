@@ -18,6 +18,7 @@ struct Writer<'a>(&'a mut Vec<u8>);
 
 impl Writer<'_> {
     fn bytes(&mut self, mark: u8, bytes: &[u8]) {
+        self.0.reserve(1 + size_of::<usize>() + bytes.len());
         self.0.push(mark);
         self.0.extend_from_slice(&bytes.len().to_le_bytes());
         self.0.extend_from_slice(bytes);

@@ -23,11 +23,13 @@ pub(crate) enum Node<'a> {
 pub(crate) struct Map<'a>(Vec<(&'static str, Node<'a>)>);
 
 impl<'a> Map<'a> {
+    #[inline]
     pub fn with_capacity(keys: usize) -> Self {
         Self(Vec::with_capacity(keys))
     }
 
     /// Puts a member; an empty list is none, since FHIR knows no empty ones.
+    #[inline]
     pub fn put(&mut self, key: &'static str, value: impl Into<Node<'a>>) {
         let value = value.into();
         if !value.is_empty() {
@@ -36,6 +38,7 @@ impl<'a> Map<'a> {
     }
 
     /// Puts a member if there is one.
+    #[inline]
     pub fn put_some<T: Into<Node<'a>>>(&mut self, key: &'static str, value: Option<T>) {
         if let Some(value) = value {
             self.put(key, value);
@@ -43,6 +46,7 @@ impl<'a> Map<'a> {
     }
 
     /// Puts a list of one if there is one.
+    #[inline]
     pub fn put_one<T: Into<Node<'a>>>(&mut self, key: &'static str, value: Option<T>) {
         if let Some(value) = value {
             self.put(key, vec![value.into()]);
@@ -50,32 +54,46 @@ impl<'a> Map<'a> {
     }
 
     /// The same with a member more.
+    #[inline]
     pub fn with(mut self, key: &'static str, value: impl Into<Node<'a>>) -> Self {
         self.put(key, value);
         self
     }
 
     /// The same with a member more, if there is one.
+    #[inline]
     pub fn with_some<T: Into<Node<'a>>>(mut self, key: &'static str, value: Option<T>) -> Self {
         self.put_some(key, value);
         self
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// All members, in order.
+    #[inline]
     pub fn members(&self) -> &[(&'static str, Node<'a>)] {
         &self.0
     }
 
-    pub fn append(&mut self, other: Map<'a>) {
-        self.0.extend(other.0);
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Puts a member before the one at `at`, or last.
+    pub fn insert(&mut self, at: usize, key: &'static str, value: impl Into<Node<'a>>) {
+        let value = value.into();
+        if !value.is_empty() {
+            self.0.insert(at.min(self.0.len()), (key, value));
+        }
     }
 }
 
 impl Node<'_> {
+    #[inline]
     fn is_empty(&self) -> bool {
         match self {
             Self::List(items) => items.is_empty(),
@@ -152,9 +170,9 @@ impl<'a> From<Vec<&'a str>> for Node<'a> {
 }
 
 impl Map<'_> {
-    /// The object as JSON text.
-    pub fn to_json(&self) -> String {
-        let mut out = String::with_capacity(16 * 1024);
+    /// The object as JSON text, for which `expected` bytes are made ready.
+    pub fn to_json(&self, expected: usize) -> String {
+        let mut out = String::with_capacity(expected);
         self.write(&mut out);
         out
     }
@@ -199,6 +217,7 @@ impl Node<'_> {
 
 /// Appends a text as a JSON string (RFC 8259, section 7).
 fn quote(text: &str, out: &mut String) {
+    out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;
     while let Some((plain, tail)) = first_to_escape(rest).and_then(|at| rest.split_at_checked(at)) {
@@ -257,7 +276,7 @@ mod tests {
         let map =
             Map::default().with("z", list).with("none", Vec::<Node<'_>>::new()).with("y", Arc::from("é"));
         let number: Number = serde_json::from_str("1.50").unwrap();
-        let json = map.with("n", number).to_json();
+        let json = map.with("n", number).to_json(0);
         assert_eq!(json, r#"{"z":[1,true,{"a":"b"}],"y":"é","n":1.5}"#);
     }
 }

@@ -1,6 +1,6 @@
 //! JSON pointers (RFC 6901) into the input, kept on the stack until one is needed.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A place in the input, as a chain towards the root.
 #[derive(Clone, Copy)]
@@ -46,7 +46,8 @@ impl<'p> Place<'p> {
             }
             Step::Index(index) => {
                 out.push('/');
-                out.push_str(&index.to_string());
+                let written = write!(out, "{index}");
+                debug_assert!(written.is_ok(), "a String takes every write");
             }
         }
     }

@@ -154,8 +154,8 @@ fn demand(
     }
 }
 
-fn references<'a>(made: &[Made<'a>]) -> Vec<Map<'a>> {
-    made.iter().map(|m| m.reference.to()).collect()
+fn references<'a>(made: &[Made<'a>]) -> Vec<Node<'a>> {
+    made.iter().map(|m| m.reference.to().into()).collect()
 }
 
 fn list<'a, T>(

@@ -96,10 +96,18 @@ pub(crate) struct Doc<'a> {
 }
 
 impl<'a> Doc<'a> {
-    pub fn new<T: Record + serde::Serialize>(hi_type: HiType, record: &'a T, context: &'a Context) -> Self {
+    /// Begins the document of a record that was read from `size` bytes.
+    pub fn new<T: Record + serde::Serialize>(
+        hi_type: HiType,
+        record: &'a T,
+        context: &'a Context,
+        size: usize,
+    ) -> Self {
         let head = record.head();
-        let ids = namespace(hi_type, record, &head, context);
-        let composition = urn(new_v5(ids, b"Composition"));
+        // Marks and lengths make the content longer than its JSON.
+        let mut content = Vec::with_capacity(2048 + 2 * size);
+        let ids = namespace((hi_type, context), record, &head, &mut content);
+        let composition = urn(new_v5(ids, &[b"Composition"]));
         let nobody = Ref { urn: composition, kind: "Patient", display: None };
         Self {
             hi_type,
@@ -127,13 +135,13 @@ impl<'a> Doc<'a> {
 
     /// The UUID of something of this document that has one name.
     pub fn id(&self, name: &str) -> String {
-        text(new_v5(self.ids, name.as_bytes()))
+        text(new_v5(self.ids, &[name.as_bytes()]))
     }
 
     /// Opens a resource of a profile: the members that every one begins with.
     pub fn open(&mut self, kind: &'static str, profile: &'static str) -> Draft<'a> {
         self.made += 1;
-        let id = new_v5(self.ids, format!("{kind}/{}", self.made).as_bytes());
+        let id = new_v5(self.ids, &[kind.as_bytes(), b"/", self.made.to_string().as_bytes()]);
         Draft::new(kind, self.profile(profile), id)
     }
 
@@ -148,16 +156,15 @@ impl<'a> Doc<'a> {
 
     /// Adds a resource with its narrative; it may be pointed at from now on.
     pub fn add(&mut self, mut draft: Draft<'a>, row: &Row<'a>, place: &Place<'_>) -> Ref {
-        draft.head.put("text", narrative::text(row.div()));
+        draft.members.insert(draft.head, "text", narrative::text(row.div()));
         self.add_bare(draft, place)
     }
 
     /// Adds a resource that knows no narrative.
     pub fn add_bare(&mut self, draft: Draft<'a>, place: &Place<'_>) -> Ref {
-        let Draft { kind, urn, mut head, body } = draft;
-        head.append(body);
+        let Draft { kind, urn, members, .. } = draft;
         let reference = Ref { urn: Arc::clone(&urn), kind, display: None };
-        self.entries.push(Entry { urn, kind, node: head, origin: place.pointer() });
+        self.entries.push(Entry { urn, kind, node: members, origin: place.pointer() });
         reference
     }
 
@@ -188,7 +195,7 @@ impl<'a> Doc<'a> {
             origins.push(Origin { kind, origin });
             entries.push(Map::with_capacity(2).with("fullUrl", urn).with("resource", node).into());
         }
-        let bundle_id = text(new_v5(self.ids, b"Bundle"));
+        let bundle_id = text(new_v5(self.ids, &[b"Bundle"]));
         let bundle = Map::with_capacity(8)
             .with("resourceType", "Bundle")
             .with("id", bundle_id)
@@ -215,17 +222,18 @@ pub(crate) struct Origin {
 pub(crate) struct Draft<'a> {
     kind: &'static str,
     urn: Arc<str>,
-    head: Map<'a>,
-    body: Map<'a>,
+    members: Map<'a>,
+    /// How many of them stand before the narrative in FHIR's order.
+    head: usize,
 }
 
 impl<'a> Draft<'a> {
     fn new(kind: &'static str, profile: Arc<str>, id: Uuid) -> Self {
-        let mut head = Map::with_capacity(16);
-        head.put("resourceType", kind);
-        head.put("id", text(id));
-        head.put("meta", Map::with_capacity(1).with("profile", vec![Node::from(profile)]));
-        Self { kind, urn: urn(id), head, body: Map::with_capacity(12) }
+        let mut members = Map::with_capacity(16);
+        members.put("resourceType", kind);
+        members.put("id", text(id));
+        members.put("meta", Map::with_capacity(1).with("profile", vec![Node::from(profile)]));
+        Self { kind, urn: urn(id), head: members.len(), members }
     }
 
     /// The reference by which others will find it.
@@ -234,27 +242,29 @@ impl<'a> Draft<'a> {
     }
 
     pub fn put(&mut self, key: &'static str, value: impl Into<Node<'a>>) {
-        self.body.put(key, value);
+        self.members.put(key, value);
     }
 
     pub fn put_some<T: Into<Node<'a>>>(&mut self, key: &'static str, value: Option<T>) {
-        self.body.put_some(key, value);
+        self.members.put_some(key, value);
     }
 
     pub fn put_one<T: Into<Node<'a>>>(&mut self, key: &'static str, value: Option<T>) {
-        self.body.put_one(key, value);
+        self.members.put_one(key, value);
     }
 
     /// Members that stand before the narrative in FHIR's order.
     pub fn put_head(&mut self, key: &'static str, value: impl Into<Node<'a>>) {
-        self.head.put(key, value);
+        let before = self.members.len();
+        self.members.insert(self.head, key, value);
+        self.head += self.members.len() - before;
     }
 
     /// A note of the author.
     pub fn note(&mut self, texts: &[Option<Cow<'a, str>>]) {
         let notes: Vec<Map<'a>> =
             texts.iter().flatten().map(|text| Map::with_capacity(1).with("text", text.clone())).collect();
-        self.body.put("note", notes);
+        self.members.put("note", notes);
     }
 }
 
@@ -269,30 +279,37 @@ fn text(id: Uuid) -> String {
 }
 
 /// A UUID of version 5 (RFC 9562). The `uuid` crate's own is as right, but hashes without the processor's help, which
-/// for a record's content takes longer than reading it.
-fn new_v5(namespace: Uuid, name: &[u8]) -> Uuid {
-    let hash = Sha1::new().chain_update(namespace.as_bytes()).chain_update(name).finalize();
+/// for a record's content takes longer than reading it. The name comes in parts.
+fn new_v5(namespace: Uuid, name: &[&[u8]]) -> Uuid {
+    let mut hash = Sha1::new().chain_update(namespace.as_bytes());
+    for part in name {
+        hash.update(part);
+    }
     let mut bytes = [0; 16];
-    bytes.iter_mut().zip(hash).for_each(|(byte, hashed)| *byte = hashed);
+    bytes.iter_mut().zip(hash.finalize()).for_each(|(byte, hashed)| *byte = hashed);
     uuid::Builder::from_sha1_bytes(bytes).into_uuid()
 }
 
 /// What all ids of a document are derived from: facility, patient, visit, place
 /// or given id, and the content.
-fn namespace<T: serde::Serialize>(hi_type: HiType, record: &T, head: &Head<'_>, context: &Context) -> Uuid {
-    let mut content = Vec::with_capacity(2048);
-    canonical::write(&hi_type, &mut content);
+fn namespace<T: serde::Serialize>(
+    (hi_type, context): (HiType, &Context),
+    record: &T,
+    head: &Head<'_>,
+    content: &mut Vec<u8>,
+) -> Uuid {
+    canonical::write(&hi_type, content);
     match head.id.get().filter(|_| context.visit.is_none()) {
-        Some(id) => canonical::write(&Seed::Given(id.to_owned()), &mut content),
-        None => canonical::write(&context.seed, &mut content),
+        Some(id) => canonical::write(&Seed::Given(id.to_owned()), content),
+        None => canonical::write(&context.seed, content),
     }
-    canonical::write(&context.facility, &mut content);
-    canonical::write(&context.patient, &mut content);
-    canonical::write(&context.visit, &mut content);
+    canonical::write(&context.facility, content);
+    canonical::write(&context.patient, content);
+    canonical::write(&context.visit, content);
     let known = context.terminology.as_ref().map(|t| t.version());
     if let Some(version) = known.filter(|version| !version.is_empty()) {
-        canonical::write(&version, &mut content);
+        canonical::write(&version, content);
     }
-    canonical::write(record, &mut content);
-    new_v5(NAMESPACE, &content)
+    canonical::write(record, content);
+    new_v5(NAMESPACE, &[content])
 }

@@ -104,7 +104,7 @@ fn run<T: Record + DeserializeOwned + Serialize>(
             return Err(warnings);
         }
     };
-    let mut doc = Doc::new(hi_type, &record, context);
+    let mut doc = Doc::new(hi_type, &record, context, data.size());
     doc.issues = warnings;
     assemble(&mut doc, &record, body);
     conclude(doc)
@@ -161,6 +161,10 @@ fn date(doc: &mut Doc<'_>, told: &[&Text]) {
     }
 }
 
+/// What the JSON of a bundle and of an entry seldom exceed, so that it is written into one buffer that need not grow.
+const BUNDLE_SIZE: usize = 4 * 1024;
+const ENTRY_SIZE: usize = 1600;
+
 /// Validates the document and tells every problem in the words of the input.
 fn conclude(doc: Doc<'_>) -> Result<Built, Vec<Issue>> {
     let mut doc = doc;
@@ -174,5 +178,6 @@ fn conclude(doc: Doc<'_>) -> Result<Built, Vec<Issue>> {
     if issues.iter().any(Issue::is_error) {
         return Err(issues);
     }
-    Ok(Built { json: bundle.to_json(), issues, local_codes })
+    let json = bundle.to_json(BUNDLE_SIZE + origins.len() * ENTRY_SIZE);
+    Ok(Built { json, issues, local_codes })
 }

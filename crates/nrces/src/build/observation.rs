@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use super::doc::{Doc, Ref};
 use super::sections::Made;
-use super::values::{Systems, coding, quantity_words, unit, worded};
+use super::values::{Systems, coding, put_unit, quantity_words, unit, worded};
 use crate::fhir::{Map, Node};
 use crate::input::{Component, Concept, Decimal, Observation, Quantity, ReferenceRange, Text};
 use crate::names;
 use crate::narrative::Row;
 use crate::pointer::Place;
 use crate::systems::LOINC;
+use crate::units;
 
 /// How deep panels may hold panels.
 const DEPTH: u8 = 4;
@@ -96,8 +97,12 @@ impl<'a> Found<'a> {
     /// What a reader sees as the result.
     fn words(&self) -> Option<Cow<'a, str>> {
         let code = self.code.and_then(Concept::words).map(Cow::Borrowed);
-        let quantity = self.quantity.as_ref().and_then(Measured::words).map(Cow::Owned);
+        let quantity = self.words_of_quantity().map(Cow::Owned);
         quantity.or(code).or(self.text.map(Cow::Borrowed))
+    }
+
+    fn words_of_quantity(&self) -> Option<String> {
+        self.quantity.as_ref().and_then(Measured::words)
     }
 }
 
@@ -150,7 +155,7 @@ fn nested<'a>(
     let at = place.key("date");
     let when = doc.date_time(&input.date, &at).unwrap_or_else(|| doc.date.as_str().to_owned());
     draft.put("effectiveDateTime", when);
-    let performers: Vec<Map<'a>> = doc.practitioners.iter().map(Ref::to).collect();
+    let performers: Vec<Node<'a>> = doc.practitioners.iter().map(|one| one.to().into()).collect();
     draft.put("performer", performers);
     let found =
         Found::new(input.value_quantity.as_ref(), input.value_code.as_ref(), &input.result, &input.unit);
@@ -236,7 +241,7 @@ fn value<'a>(
         notes.push(found.text.map(Cow::Borrowed));
         return Some(("valueQuantity", map.into()));
     }
-    let measured = found.quantity.as_ref().and_then(Measured::words);
+    let measured = found.words_of_quantity();
     if let Some(code) = code.filter(|_| profile.takes_code()) {
         notes.push(measured.map(Cow::Owned));
         notes.push(found.text.map(Cow::Borrowed));
@@ -314,7 +319,10 @@ fn interpretation<'a>(doc: &mut Doc<'a>, input: &'a Concept, place: &Place<'_>) 
     let Some((code, display)) = names::interpretation(asked) else {
         return doc.concept(input, Systems::Any, place);
     };
-    Some(Map::with_capacity(2).with("coding", vec![coding(SYSTEM, code, display)]).with("text", words))
+    let mut made = Map::with_capacity(2);
+    made.put_one("coding", Some(coding(SYSTEM, code, display)));
+    made.put("text", words);
+    Some(made)
 }
 
 fn ranges<'a>(
@@ -322,7 +330,7 @@ fn ranges<'a>(
     list: &'a [ReferenceRange],
     found: &Found<'a>,
     place: &Place<'_>,
-) -> Vec<Map<'a>> {
+) -> Vec<Node<'a>> {
     let own_unit = match &found.quantity {
         Some(Measured::Sent(quantity)) => quantity.unit.get(),
         Some(Measured::Read { unit, .. }) => Some(*unit),
@@ -331,10 +339,11 @@ fn ranges<'a>(
     let mut made = Vec::with_capacity(list.len());
     for (i, range) in list.iter().enumerate() {
         let written = range.unit.get().or(own_unit);
+        let ucum = written.and_then(units::ucum);
         let bound = |value: &Option<Decimal>| {
             value.as_ref().map(|value| {
                 let mut map = Map::with_capacity(4).with("value", value.number().clone());
-                unit(&mut map, written, None);
+                put_unit(&mut map, written, ucum);
                 map
             })
         };
@@ -348,7 +357,7 @@ fn ranges<'a>(
         map.put_some("text", range.text.get());
         // FHIR obs-3: a range says at least one of low, high and text.
         if range.low.is_some() || range.high.is_some() || range.text.get().is_some() {
-            made.push(map);
+            made.push(map.into());
         }
     }
     made
@@ -367,12 +376,12 @@ fn range_words(range: &ReferenceRange) -> Option<Cow<'_, str>> {
 }
 
 fn row<'a>(input: &'a Observation, found: &Found<'a>, notes: Vec<Option<Cow<'a, str>>>) -> Row<'a> {
-    let parts = component_words(&input.components);
+    let words = found.words().or_else(|| component_words(&input.components).map(Cow::Owned));
     let mut row = Row::new(input.observation.words().unwrap_or("Observation"));
-    row.fact("Result", found.words().or(parts.map(Cow::Owned)));
-    if found.words().is_none() && input.components.is_empty() {
+    if words.is_none() && input.components.is_empty() {
         row.fact("Result", input.data_absent_reason.words());
     }
+    row.fact("Result", words);
     for range in input.reference_range.iter() {
         row.fact("Reference range", range_words(range));
     }

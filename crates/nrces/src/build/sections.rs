@@ -66,7 +66,7 @@ impl<'a> Sections<'a> {
         if made.is_empty() {
             return;
         }
-        let entries: Vec<Map<'a>> = made.iter().map(|m| reference(&m.reference)).collect();
+        let entries: Vec<Node<'a>> = made.iter().map(|m| reference(&m.reference).into()).collect();
         let rows: Vec<Row<'a>> = made.into_iter().map(|m| m.row).collect();
         let mut section = head(kind, narrative::table(kind.heading, &rows));
         section.put("entry", entries);

@@ -263,8 +263,13 @@ impl<'a> Doc<'a> {
 
 /// Puts a unit into a quantity: as written, and as UCUM where that is certain.
 pub(crate) fn unit<'a>(map: &mut Map<'a>, unit: Option<&'a str>, code: Option<&'a str>) {
-    map.put_some("unit", unit.or(code));
-    if let Some(code) = code.or_else(|| unit.and_then(units::ucum)) {
+    put_unit(map, unit.or(code), code.or_else(|| unit.and_then(units::ucum)));
+}
+
+/// The same where the unit's UCUM code, if it has one, is known already.
+pub(crate) fn put_unit<'a>(map: &mut Map<'a>, unit: Option<&'a str>, code: Option<&'a str>) {
+    map.put_some("unit", unit);
+    if let Some(code) = code {
         map.put("system", systems::UCUM);
         map.put("code", code);
     }

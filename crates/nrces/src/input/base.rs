@@ -16,15 +16,17 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// left out.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Text(String);
+pub struct Text(Box<str>);
 
 impl Text {
     /// The text, unless there is none.
+    #[inline]
     pub fn get(&self) -> Option<&str> {
-        (!self.0.is_empty() && !self.is_template()).then_some(self.0.as_str())
+        (!self.0.is_empty() && !self.is_template()).then_some(&*self.0)
     }
 
     /// Whether this is a template variable that nobody filled in.
+    #[inline]
     pub fn is_template(&self) -> bool {
         self.0.starts_with("{{") && self.0.ends_with("}}")
     }
@@ -38,16 +40,16 @@ impl From<&str> for Text {
     fn from(text: &str) -> Self {
         let text = text.trim();
         if text.contains(is_forbidden) {
-            return Self(text.replace(is_forbidden, "").trim().to_owned());
+            return Self(text.replace(is_forbidden, "").trim().into());
         }
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
         if text.trim().len() == text.len() && !text.contains(is_forbidden) {
-            return Self(text);
+            return Self(text.into_boxed_str());
         }
         text.as_str().into()
     }
@@ -244,6 +246,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = seq.next_element()? {
+            // Most lists are of one item, and items are large.
+            if items.is_empty() {
+                items.reserve_exact(seq.size_hint().map_or(1, |rest| rest + 1));
+            }
             items.push(item);
         }
         Ok(List(items))

@@ -12,6 +12,7 @@ mod medication;
 mod people;
 mod read;
 mod record;
+mod watched;
 
 pub use base::{Decimal, FromText, List, Text};
 pub use clinical::{

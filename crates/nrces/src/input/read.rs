@@ -1,12 +1,14 @@
 //! Reading an input: every wrong type is told with its JSON pointer, every
 //! field that nothing reads is a warning, and no message repeats a value.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
 
+use super::watched::Watched;
 use crate::issue::Issue;
 use crate::pointer::Escaped;
 
@@ -17,21 +19,46 @@ pub(crate) enum Source<'a> {
     Raw(&'a [u8]),
 }
 
+impl Source<'_> {
+    /// How long the text is; 0 where there is none.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::Value(_) => 0,
+            Self::Raw(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// Reads a record. The error is the one problem that stopped the reading.
 pub(crate) fn read<T: DeserializeOwned>(source: Source<'_>, warnings: &mut Vec<Issue>) -> Result<T, Issue> {
-    let mut ignored = |path: serde_ignored::Path<'_>| warnings.push(unknown_field(&path));
+    let passed_over = Cell::new(false);
     let result = match source {
-        Source::Value(value) => serde_ignored::deserialize(value, &mut ignored),
+        Source::Value(value) => T::deserialize(Watched::new(value, &passed_over)),
         Source::Raw(bytes) => {
             let mut reader = serde_json::Deserializer::from_slice(bytes);
-            serde_ignored::deserialize(&mut reader, &mut ignored).and_then(|record| {
+            T::deserialize(Watched::new(&mut reader, &passed_over)).and_then(|record| {
                 reader.end()?;
                 Ok(record)
             })
         }
     };
     // Paths cost time, so they are followed only when there is something to tell.
+    if passed_over.get() {
+        unknown_fields::<T>(source, warnings);
+    }
     result.map_err(|error| locate::<T>(source, &error))
+}
+
+/// Reads once more, to tell the fields that nothing reads; up to a problem, if there is one.
+fn unknown_fields<T: DeserializeOwned>(source: Source<'_>, warnings: &mut Vec<Issue>) {
+    let mut ignored = |path: serde_ignored::Path<'_>| warnings.push(unknown_field(&path));
+    let again: Result<T, serde_json::Error> = match source {
+        Source::Value(value) => serde_ignored::deserialize(value, &mut ignored),
+        Source::Raw(bytes) => {
+            serde_ignored::deserialize(&mut serde_json::Deserializer::from_slice(bytes), &mut ignored)
+        }
+    };
+    drop(again);
 }
 
 fn locate<T: DeserializeOwned>(source: Source<'_>, first: &serde_json::Error) -> Issue {

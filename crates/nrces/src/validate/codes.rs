@@ -31,18 +31,15 @@ impl<'a> Walk<'a> {
             Form::Object(_, Special::Coding | Special::Quantity) => Some(self.member(binding, value)),
             _ => None,
         };
-        if answer != Some(Member::No) {
+        if answer != Some(Member::No) || !(binding.required || said(ty, value)) {
             return;
         }
         let what = format!("has no code of the value set {}", self.named(binding));
         if binding.required {
             self.error(path, "binding-required", what);
-        } else if said(ty, value) {
-            self.warning(
-                path,
-                "binding-extensible",
-                format!("{what}; another is allowed only if none of it fits"),
-            );
+        } else {
+            let what = format!("{what}; another is allowed only if none of it fits");
+            self.warning(path, "binding-extensible", what);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::json::Json;
-use crate::hash::HashMap;
+use crate::hash::{HashMap, RandomState};
 
 /// One entry.
 pub(crate) struct Entry<'a> {
@@ -43,13 +43,13 @@ pub(crate) enum Resolved {
 impl<'a> Document<'a> {
     /// Indexes a bundle.
     pub(crate) fn of(bundle: Json<'a>) -> Self {
+        let entries = bundle.items("entry");
         let mut document = Document {
-            entries: Vec::new(),
+            entries: Vec::with_capacity(entries.len()),
             repeated: Vec::new(),
-            by_url: HashMap::default(),
+            by_url: HashMap::with_capacity_and_hasher(entries.len(), RandomState::default()),
             by_name: OnceCell::new(),
         };
-        let entries = bundle.items("entry");
         for (at, entry) in entries.iter().enumerate() {
             let full_url = entry.text("fullUrl");
             let resource = entry.field("resource").filter(|r| r.is_map());

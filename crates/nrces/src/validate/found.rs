@@ -16,6 +16,7 @@ pub(crate) struct Found {
 
 impl Found {
     /// Adds a problem at `path`, if there is room for it.
+    #[inline]
     pub(crate) fn add(&mut self, path: &Path<'_>, issue: impl FnOnce(String) -> Issue) {
         if self.issues.len() < MAX_ISSUES {
             self.issues.push(issue(path.to_string()));

@@ -37,6 +37,7 @@ pub(crate) enum Map<'a> {
 }
 
 impl<'a> From<&'a Value> for Json<'a> {
+    #[inline]
     fn from(value: &'a Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -50,6 +51,7 @@ impl<'a> From<&'a Value> for Json<'a> {
 }
 
 impl<'a> From<&'a Node<'a>> for Json<'a> {
+    #[inline]
     fn from(node: &'a Node<'a>) -> Self {
         match node {
             Node::Bool(value) => Self::Bool(*value),
@@ -63,16 +65,19 @@ impl<'a> From<&'a Node<'a>> for Json<'a> {
 }
 
 impl<'a> From<&'a fhir::Map<'a>> for Json<'a> {
+    #[inline]
     fn from(map: &'a fhir::Map<'a>) -> Self {
         Self::Map(Map::Built(map))
     }
 }
 
 impl<'a> Json<'a> {
+    #[inline]
     pub(crate) fn as_str(self) -> Option<&'a str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
+    #[inline]
     pub(crate) fn as_number(self) -> Option<&'a Number> {
         if let Self::Number(number) = self { Some(number) } else { None }
     }
@@ -85,33 +90,40 @@ impl<'a> Json<'a> {
         self.as_number().and_then(Number::as_u64)
     }
 
+    #[inline]
     pub(crate) fn as_list(self) -> Option<List<'a>> {
         if let Self::List(items) = self { Some(items) } else { None }
     }
 
+    #[inline]
     pub(crate) fn as_map(self) -> Option<Map<'a>> {
         if let Self::Map(map) = self { Some(map) } else { None }
     }
 
+    #[inline]
     pub(crate) fn is_map(self) -> bool {
         matches!(self, Self::Map(_))
     }
 
+    #[inline]
     pub(crate) fn is_null(self) -> bool {
         matches!(self, Self::Null)
     }
 
     /// A field of an object.
+    #[inline]
     pub(crate) fn field(self, name: &str) -> Option<Json<'a>> {
         self.as_map()?.get(name)
     }
 
     /// A string field of an object.
+    #[inline]
     pub(crate) fn text(self, name: &str) -> Option<&'a str> {
         self.field(name)?.as_str()
     }
 
     /// The items of an array field, none if it is not there.
+    #[inline]
     pub(crate) fn items(self, name: &str) -> List<'a> {
         self.field(name).and_then(Json::as_list).unwrap_or_default()
     }
@@ -158,12 +170,14 @@ impl<'a> Json<'a> {
 }
 
 impl Default for List<'_> {
+    #[inline]
     fn default() -> Self {
         Self::Parsed(&[])
     }
 }
 
 impl<'a> List<'a> {
+    #[inline]
     pub(crate) fn len(self) -> usize {
         match self {
             Self::Parsed(items) => items.len(),
@@ -171,10 +185,12 @@ impl<'a> List<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn is_empty(self) -> bool {
         self.len() == 0
     }
 
+    #[inline]
     pub(crate) fn get(self, at: usize) -> Option<Json<'a>> {
         match self {
             Self::Parsed(items) => items.get(at).map(Json::from),
@@ -182,12 +198,14 @@ impl<'a> List<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = Json<'a>> + Clone {
         (0..self.len()).map(move |at| self.get(at).unwrap_or(Json::Null))
     }
 }
 
 impl<'a> Map<'a> {
+    #[inline]
     pub(crate) fn len(self) -> usize {
         match self {
             Self::Parsed(map) => map.len(),
@@ -195,6 +213,7 @@ impl<'a> Map<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn get(self, name: &str) -> Option<Json<'a>> {
         match self {
             Self::Parsed(map) if map.len() > FEW => map.get(name).map(Json::from),
@@ -205,6 +224,7 @@ impl<'a> Map<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn iter(self) -> Members<'a> {
         match self {
             Self::Parsed(map) => Members::Parsed(map.iter()),
@@ -212,6 +232,7 @@ impl<'a> Map<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn keys(self) -> impl Iterator<Item = &'a str> {
         self.iter().map(|(key, _)| key)
     }
@@ -226,6 +247,7 @@ pub(crate) enum Members<'a> {
 impl<'a> Iterator for Members<'a> {
     type Item = (&'a str, Json<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             Self::Parsed(members) => members.next().map(|(key, value)| (key.as_str(), value.into())),

@@ -25,16 +25,19 @@ const MAX_NAME: usize = 64;
 
 impl<'p> Path<'p> {
     /// The root of a location, `Bundle`.
+    #[inline]
     pub(crate) const fn root(name: &'p str) -> Self {
         Path { up: None, step: Step::Name(name), depth: 0 }
     }
 
     /// The root `Bundle.entry[at].resource`.
+    #[inline]
     pub(crate) const fn entry(at: usize) -> Self {
         Path { up: None, step: Step::Entry(at), depth: 0 }
     }
 
     /// The element `name` below.
+    #[inline]
     pub(crate) const fn key<'q>(&'q self, name: &'q str) -> Path<'q>
     where
         'p: 'q,
@@ -43,6 +46,7 @@ impl<'p> Path<'p> {
     }
 
     /// The repetition `index` of this element.
+    #[inline]
     pub(crate) const fn index<'q>(&'q self, index: usize) -> Path<'q>
     where
         'p: 'q,
@@ -99,6 +103,7 @@ impl<'p> Path<'p> {
     }
 
     /// Whether this is `entry[n].resource` of some Bundle.
+    #[inline]
     pub(crate) fn is_entry_resource(&self) -> bool {
         let named = |path: &Path<'_>, name: &str| matches!(path.step, Step::Name(n) if n == name);
         let index = self.up.filter(|_| named(self, "resource"));

@@ -20,6 +20,7 @@ use Fault::{Format, Type};
 const MAX_STRING: usize = 1024 * 1024;
 
 /// Checks `value` as a primitive of type `primitive`; an xhtml only as a string.
+#[inline]
 pub(crate) fn check(primitive: Primitive, value: Json<'_>) -> Result<(), Fault> {
     match primitive {
         Primitive::Boolean if matches!(value, Json::Bool(_)) => Ok(()),
@@ -50,6 +51,7 @@ fn check_number(primitive: Primitive, number: &Number) -> Result<(), Fault> {
     }))
 }
 
+#[inline]
 fn check_text(primitive: Primitive, text: &str) -> Result<(), Fault> {
     let want = |ok: bool, how: &'static str| if ok { Ok(()) } else { Err(Format(how)) };
     if text.is_empty() {

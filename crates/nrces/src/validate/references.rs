@@ -3,7 +3,7 @@
 use super::document::{Place, Resolved};
 use super::json::Json;
 use super::path::Path;
-use super::walk::{Demand, Walk};
+use super::walk::{Choices, Demand, Walk};
 use crate::rules::{Target, TypeUse};
 
 impl<'a> Walk<'a> {
@@ -88,13 +88,19 @@ impl<'a> Walk<'a> {
         if ty.targets.is_empty() || ty.targets.iter().any(|t| &*t.name == "Resource") {
             return;
         }
-        let fitting: Vec<&Target> = ty.targets.iter().filter(|t| *t.name == *kind).collect();
-        if fitting.is_empty() {
+        let mut fitting = ty.targets.iter().filter(|t| *t.name == *kind);
+        let Some(first) = fitting.next() else {
             self.error(at, "reference-target", format!("must lead to {}", names(&ty.targets)));
-        } else if fitting.iter().all(|t| t.profile.is_some()) {
-            let choices = fitting.iter().filter_map(|t| t.profile).collect();
-            self.demands.push(Demand { place, choices });
+            return;
+        };
+        // Where the bare type is enough, nothing is demanded.
+        let Some(shape) = first.profile else { return };
+        let mut choices = Choices::One(shape);
+        for target in fitting {
+            let Some(shape) = target.profile else { return };
+            choices = choices.or(shape);
         }
+        self.demands.push(Demand { place, choices });
     }
 }
 

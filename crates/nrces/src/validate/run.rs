@@ -9,7 +9,7 @@ use super::document::{Document, Place};
 use super::found::{Found, MAX_ISSUES};
 use super::json::Json;
 use super::path::Path;
-use super::walk::{Demand, Walk};
+use super::walk::{Choices, Demand, Walk};
 use super::{record, showing};
 use crate::issue::Issue;
 use crate::rules::{Rules, ShapeId};
@@ -206,10 +206,9 @@ impl<'a> Run<'a> {
 
     fn demanded(&mut self) {
         while let Some(demand) = self.queue.pop_front() {
-            match demand.choices.as_slice() {
-                [] => {}
-                [one] => self.hold(demand.place, *one),
-                several => self.hold_to_one_of(demand.place, several),
+            match demand.choices {
+                Choices::One(shape) => self.hold(demand.place, shape),
+                Choices::Several(shapes) => self.hold_to_one_of(demand.place, &shapes),
             }
         }
     }
@@ -238,7 +237,11 @@ impl<'a> Run<'a> {
             *walked = true;
         }
         if let Some(links) = self.links.get_mut(place.entry) {
-            links.extend(trial.links);
+            if links.is_empty() {
+                *links = trial.links;
+            } else {
+                links.extend(trial.links);
+            }
             links.sort_unstable();
             links.dedup();
         }

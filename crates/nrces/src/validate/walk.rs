@@ -41,7 +41,27 @@ pub(crate) struct Walk<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Demand {
     pub place: Place,
-    pub choices: Vec<ShapeId>,
+    pub choices: Choices,
+}
+
+/// Mostly there is no choice, and nothing to be kept for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Choices {
+    One(ShapeId),
+    Several(Vec<ShapeId>),
+}
+
+impl Choices {
+    /// The same with one more.
+    pub(crate) fn or(self, shape: ShapeId) -> Self {
+        match self {
+            Self::One(first) => Self::Several(vec![first, shape]),
+            Self::Several(mut shapes) => {
+                shapes.push(shape);
+                Self::Several(shapes)
+            }
+        }
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -153,6 +173,7 @@ impl<'a> Walk<'a> {
         }
     }
 
+    #[inline]
     fn property(
         &mut self,
         Slot { element, ty }: Slot<'a>,
@@ -215,7 +236,7 @@ impl<'a> Walk<'a> {
                 // A profile of the Bundle demands a profile of this entry.
                 if let Some(entry) = path.entry_index() {
                     let place = Place { entry, contained: None };
-                    let demands = ty.profiles.iter().map(|p| Demand { place, choices: vec![*p] });
+                    let demands = ty.profiles.iter().map(|p| Demand { place, choices: Choices::One(*p) });
                     self.demands.extend(demands);
                 }
             }
@@ -244,6 +265,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the value is of the primitive's type and form.
+    #[inline]
     fn primitive(&mut self, primitive: Primitive, value: Json<'a>, path: &Path<'_>) -> bool {
         match primitive::check(primitive, value) {
             Err(Fault::Type(what)) => {
@@ -272,6 +294,7 @@ impl<'a> Walk<'a> {
         true
     }
 
+    #[inline]
     fn special(&mut self, special: Special, ty: &'a TypeUse, value: Json<'a>, path: &Path<'_>) {
         match special {
             Special::Reference => self.reference(ty, value, path),
@@ -361,6 +384,7 @@ impl<'a> Walk<'a> {
     }
 }
 
+#[inline]
 fn find<'s>(shape: &'s Shape, name: &str) -> Option<(&'s Key, &'s Element, &'s TypeUse)> {
     let key = shape.key(name)?;
     let element = shape.elements.get(usize::from(key.element))?;

@@ -148,7 +148,7 @@ const MAX_NESTING: usize = 64;
 
 /// Checks a narrative's `div`.
 pub(crate) fn check(text: &str) -> Result<(), Fault> {
-    let mut scan = Scan { rest: text.trim(), open: Vec::new(), readable: false };
+    let mut scan = Scan { rest: text.trim(), open: Vec::with_capacity(8), readable: false };
     let start = scan.rest.strip_prefix("<div").filter(|r| r.starts_with([' ', '\t', '\n', '\r', '>', '/']));
     if start.is_none() {
         return Err(Fault::Form("must be one `<div>` element"));
@@ -206,9 +206,12 @@ impl<'a> Scan<'a> {
 
     fn words(&mut self) -> Result<(), Fault> {
         // Texts between tags are short: going through them takes less time than a search that pays off later.
-        let end = self.rest.bytes().position(|b| b == b'<').unwrap_or(self.rest.len());
-        let (words, rest) = self.rest.split_at(end);
-        entities(words)?;
+        let plain = self.rest.bytes().position(|b| matches!(b, b'<' | b'&')).unwrap_or(self.rest.len());
+        let further = self.rest.bytes().skip(plain).position(|b| b == b'<');
+        let (words, rest) = self.rest.split_at(further.map_or(self.rest.len(), |more| plain + more));
+        if words.len() > plain {
+            entities(words)?;
+        }
         self.readable = self.readable || has_words(words);
         self.rest = rest;
         Ok(())

@@ -19,6 +19,7 @@ pub(crate) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// Whether an element is there, if only by its extensions.
+    #[inline]
     pub(super) fn has(&self, name: &str) -> bool {
         has(self.value, name)
     }
@@ -57,6 +58,7 @@ impl<'a> Facts<'a> {
     }
 }
 
+#[inline]
 pub(super) fn has(value: Json<'_>, name: &str) -> bool {
     let Some(map) = value.as_map() else { return false };
     map.iter().any(|(key, v)| match key.strip_prefix('_') {

@@ -45,6 +45,7 @@ pub(crate) fn is_checked(key: &str) -> bool {
 }
 
 /// Holds `value` to the invariant with index `at` in the rules.
+#[inline]
 pub(super) fn check<'a>(walk: &mut Walk<'a>, at: u16, value: Json<'a>, path: &Path<'_>) {
     let Some(invariant) = walk.rules.invariants().get(usize::from(at)) else { return };
     let Some(native) = invariant.native else { return };
