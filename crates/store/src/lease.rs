@@ -381,6 +381,13 @@ impl Tx {
         Ok(row.is_some())
     }
 
+    /// Whether the call is still to be made under this lease. A callback may have closed it since it was leased.
+    pub async fn is_still_due(&mut self, sending: &Sending) -> Result<bool> {
+        let sql = "SELECT id FROM outbox WHERE id = $1 AND fence = $2 AND state = 'pending'";
+        let row = self.optional(sql, args![sending.id.to_string(), sending.lease.fence]).await?;
+        Ok(row.is_some())
+    }
+
     /// Notes how an attempt ended, in a word: `accepted`, or an error code.
     pub async fn end_attempt(&mut self, request_id: RequestId, outcome: &str) -> Result<()> {
         self.execute(

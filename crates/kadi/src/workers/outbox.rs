@@ -135,7 +135,9 @@ async fn send(bridge: &Bridge, sending: &Sending) -> flows::Result<Result<(), Fa
     let operation = operation.ok_or_else(|| FlowError::Unknown(sending.kind.clone()))?;
     let mut tx = bridge.store.read().await?;
     let facility = tx.facility(&sending.facility).await?.ok_or(FlowError::NoFacility)?;
-    if !operation.facts().deduplicated && tx.has_unknown_attempt(sending).await? {
+    // In this order: a callback that comes in between ends the attempt and closes the call at once.
+    let once = !operation.facts().deduplicated;
+    if once && (tx.has_unknown_attempt(sending).await? || !tx.is_still_due(sending).await?) {
         // Its worker died, and ABDM would not know it again: its callback is awaited, then its window.
         let explanation =
             "An earlier attempt may have arrived; its answer is awaited before another is made.";

@@ -121,6 +121,22 @@ on_both_databases! {
         assert_eq!(made(&world.store, &sending).await.unwrap().state, "done");
     }
 
+    async fn a_callback_between_the_next_lease_and_its_call_is_seen(database: TestDatabase) {
+        let world = World::new(database).await;
+        let call = enqueued(&world).await;
+        let first = lease_one(&world.store).await;
+        world.pass(JUST_OVER_A_LEASE);
+        let second = lease_one(&world.store).await;
+        let mut tx = world.store.begin().await.unwrap();
+        assert!(tx.has_unknown_attempt(&second).await.unwrap() && tx.is_still_due(&second).await.unwrap());
+        assert!(!tx.is_still_due(&first).await.unwrap(), "another has it");
+        // What the first attempt's callback does: now no attempt is unknown, and the call must not go out all the same.
+        tx.end_attempt(first.request_id, "answered").await.unwrap();
+        tx.close_call(call.id).await.unwrap();
+        assert!(!tx.has_unknown_attempt(&second).await.unwrap());
+        assert!(!tx.is_still_due(&second).await.unwrap());
+    }
+
     async fn a_call_that_failed_after_its_callback_came_is_not_sent_again(database: TestDatabase) {
         let world = World::new(database).await;
         let call = enqueued(&world).await;

@@ -58,9 +58,7 @@ fn texts(world: &Mortal) -> Vec<Value> {
 }
 
 async fn linking(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
-    // Deep links die and live on in the tests of `sms`.
-    let more = format!("[linking]\nsms_visit_days = 0\n{TO_FILE}");
-    let mut world = Mortal::with(database, switch, &more).await;
+    let mut world = Mortal::with(database, switch, TO_FILE).await;
     let mut lives = 0;
     let known = known_patient(&world.sandbox, "P1", RAMESH);
     let patient = Patient { abha_address: None, abha_number: None, ..known };
