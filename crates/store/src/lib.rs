@@ -27,6 +27,7 @@ mod patient;
 mod purge;
 mod record;
 mod seal;
+mod session;
 mod share;
 mod sms;
 pub mod terminology;
@@ -36,6 +37,7 @@ mod token_desk;
 mod transfer;
 mod wake;
 mod webhook;
+mod writer;
 
 pub use audit::{AuditFault, AuditHead, AuditLine};
 pub use backfill::{BackfillProgress, ListedPage, Unlinked, Wanted};
