@@ -74,43 +74,65 @@ impl Clock for SystemClock {
 #[derive(Debug, Clone)]
 pub struct ManualClock {
     start: Timestamp,
-    now: watch::Sender<Timestamp>,
+    hands: watch::Sender<Hands>,
+}
+
+/// What time has passed, and what the clock shows beyond that.
+#[derive(Debug, Clone, Copy)]
+struct Hands {
+    passed: Timestamp,
+    wrong: SignedDuration,
+}
+
+impl Hands {
+    fn show(self) -> Timestamp {
+        self.passed.saturating_add(self.wrong).unwrap_or(Timestamp::MAX)
+    }
 }
 
 impl ManualClock {
     /// A clock that shows `now`.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
-        Self { start: now, now: watch::Sender::new(now) }
+        Self { start: now, hands: watch::Sender::new(Hands { passed: now, wrong: SignedDuration::ZERO }) }
     }
 
-    /// Moves the clock on by `step` and ends every wait that this reaches.
+    /// Lets `step` pass and ends every wait that this reaches.
     pub fn advance(&self, step: Duration) {
         let step = SignedDuration::try_from(step).unwrap_or(SignedDuration::MAX);
-        self.now.send_modify(|now| *now = now.saturating_add(step).unwrap_or(Timestamp::MAX));
+        self.hands.send_modify(|hands| {
+            hands.passed = hands.passed.saturating_add(step).unwrap_or(Timestamp::MAX);
+        });
     }
 
-    /// Sets the clock, backwards too.
+    /// Lets time pass until the clock shows `now`, backwards too.
     pub fn set(&self, now: Timestamp) {
-        self.now.send_replace(now);
+        self.hands.send_modify(|hands| hands.passed = now.saturating_sub(hands.wrong).unwrap_or(now));
+    }
+
+    /// Puts the clock forward or back while no time passes, as a machine's clock is that was wrong or is wrong now. No
+    /// wait ends because of it.
+    pub fn jump(&self, by: SignedDuration) {
+        self.hands.send_modify(|hands| hands.wrong = hands.wrong.saturating_add(by));
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.now.borrow()
+        self.hands.borrow().show()
     }
 
     fn elapsed(&self) -> Duration {
-        Duration::try_from(self.now().duration_since(self.start)).unwrap_or(Duration::ZERO)
+        let passed = self.hands.borrow().passed;
+        Duration::try_from(passed.duration_since(self.start)).unwrap_or(Duration::ZERO)
     }
 
     fn sleep(&self, wait: Duration) -> Sleep {
-        let until = self.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
-        let mut now = self.now.subscribe();
+        let mut hands = self.hands.subscribe();
+        let until = hands.borrow().passed.saturating_add(wait).unwrap_or(Timestamp::MAX);
         Box::pin(async move {
             // An error means that the clock is gone, and nobody waits any more.
-            let _ = now.wait_for(|now| *now >= until).await;
+            let _ = hands.wait_for(|hands| hands.passed >= until).await;
         })
     }
 }
@@ -129,5 +151,16 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         (&mut wait).await.unwrap();
         assert_eq!(clock.elapsed(), Duration::from_mins(1));
+    }
+
+    #[tokio::test]
+    async fn a_jump_shows_another_time_and_ends_no_wait() {
+        let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+        let wait = tokio::spawn(clock.sleep(Duration::from_mins(1)));
+        clock.jump(SignedDuration::from_mins(10));
+        tokio::task::yield_now().await;
+        assert!(!wait.is_finished());
+        assert_eq!(clock.now().as_second(), 600);
+        assert_eq!(clock.elapsed(), Duration::ZERO);
     }
 }

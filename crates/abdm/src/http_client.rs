@@ -96,6 +96,11 @@ impl Traces {
 /// Nobody is obeyed for longer than this.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_hours(24);
 
+/// `Date` (RFC 9110, 6.6.1).
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(headers.get(http::header::DATE)?.to_str().ok()?).ok()
+}
+
 /// `Retry-After` in seconds or as an HTTP date (RFC 9110, 10.2.3).
 fn retry_after(value: &str, now: Option<Timestamp>) -> Option<Duration> {
     let value = value.trim();

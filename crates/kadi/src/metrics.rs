@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use abdm::error::Failure;
+use jiff::SignedDuration;
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use store::Backlog;
@@ -19,6 +20,7 @@ const CALLBACKS: &str = "kadi_callbacks_total";
 const CALLBACK_SECONDS: &str = "kadi_callback_work_duration_seconds";
 const PAGES: &str = "kadi_transfer_pages_total";
 const TRANSFERS: &str = "kadi_transfers_total";
+const JUMPS: &str = "kadi_clock_jumps_total";
 
 /// In seconds: a callback takes milliseconds, a call to ABDM up to its timeout.
 const BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
@@ -47,6 +49,7 @@ pub fn start() -> Result<(), BuildError> {
     describe_histogram!(CALLBACK_SECONDS, "How long the work on a callback took, by path");
     describe_counter!(PAGES, "Pages of transfers, by outcome: delivered, again or given_up");
     describe_counter!(TRANSFERS, "Transfers that ended, by status");
+    describe_counter!(JUMPS, "How often this machine's clock was put forward or back by seconds at once");
     Ok(())
 }
 
@@ -80,9 +83,20 @@ pub fn transfer(status: &'static str) {
     counter!(TRANSFERS, "status" => status).increment(1);
 }
 
-/// Everything in Prometheus' text form, with what waits in the store.
-pub fn render(backlog: &Backlog) -> String {
+/// The machine's clock was put forward or back.
+pub fn clock_jumped() {
+    counter!(JUMPS).increment(1);
+}
+
+/// Everything in Prometheus' text form, with what waits in the store, and how far the clock is ahead of ABDM's if ABDM
+/// has said the time.
+pub fn render(backlog: &Backlog, apart: Option<SignedDuration>) -> String {
     let mut text = HANDLE.get().map(PrometheusHandle::render).unwrap_or_default();
+    if let Some(apart) = apart {
+        let name = "kadi_clock_ahead_seconds";
+        let help = "How far this machine's clock is ahead of ABDM's";
+        gauge(&mut text, (name, help), apart.as_secs_f64());
+    }
     let Backlog { inbox, inbox_age, outbox, outbox_age, dead, overdue, links } = *backlog;
     let gauges = [
         ("kadi_inbox_pending", "Callbacks that wait to be worked on", number(inbox)),
@@ -94,10 +108,14 @@ pub fn render(backlog: &Backlog) -> String {
         ("kadi_links_waiting", "Visits that wait to be linked", number(links)),
     ];
     for (name, help, value) in gauges {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n\n");
+        gauge(&mut text, (name, help), value);
     }
     text
+}
+
+fn gauge(text: &mut String, (name, help): (&str, &str), value: f64) {
+    // Writing to a string cannot fail.
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n\n");
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^52")]

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use abdm::clock::SharedClock;
 use axum::Router;
 use axum::body::Body;
+use axum::http::header::{DATE, HeaderValue};
 use axum::http::{Request, Response};
 use axum::routing::{get, post};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -156,8 +158,10 @@ async fn connection(
     builder: Arc<Builder<TokioExecutor>>,
     sandbox: Sandbox,
 ) {
-    let service =
-        hyper::service::service_fn(move |request: Request<Incoming>| answer(router.clone(), request));
+    let clock = sandbox.clone();
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        answer(router.clone(), clock.clone(), request)
+    });
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         _ = serving => {}
@@ -165,7 +169,16 @@ async fn connection(
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
-    let Ok(response) = router.oneshot(request.map(Body::new)).await;
+async fn answer(
+    router: Router,
+    sandbox: Sandbox,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Closed> {
+    let Ok(mut response) = router.oneshot(request.map(Body::new)).await;
+    // The gateway's time, and not that of the machine.
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&sandbox.now()).ok();
+    if let Some(date) = date.and_then(|date| HeaderValue::try_from(date).ok()) {
+        response.headers_mut().insert(DATE, date);
+    }
     if response.extensions().get::<Hangup>().is_some() { Err(Closed) } else { Ok(response) }
 }

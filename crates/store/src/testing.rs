@@ -45,6 +45,20 @@ impl TestDatabase {
         }
     }
 
+    /// Host and port of the test server that it is on.
+    pub fn server(&self) -> String {
+        let rest = self.url.split_once("://").map_or(&*self.url, |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or_default();
+        authority.rsplit('@').next().unwrap_or_default().to_owned()
+    }
+
+    /// The same database, reached at another address.
+    #[must_use]
+    pub fn by_way_of(mut self, address: std::net::SocketAddr) -> Self {
+        self.url = self.url.replacen(&self.server(), &address.to_string(), 1);
+        self
+    }
+
     /// Its URL.
     pub fn url(&self) -> &str {
         &self.url

@@ -9,10 +9,11 @@ mod config;
 mod session;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use jiff::SignedDuration;
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -43,6 +44,8 @@ pub struct Gateway {
     clock: SharedClock,
     sessions: Sessions,
     sessions_v05: Sessions,
+    /// How far the clock was ahead of ABDM's.
+    apart: Mutex<Option<SignedDuration>>,
 }
 
 impl Gateway {
@@ -58,7 +61,14 @@ impl Gateway {
         }
         let client = builder.build().map_err(ClientError::Http)?;
         let sessions = || Sessions::new(clock.clone());
-        Ok(Self { config, client, sessions: sessions(), sessions_v05: sessions(), clock })
+        Ok(Self { config, client, sessions: sessions(), sessions_v05: sessions(), clock, apart: Mutex::default() })
+    }
+
+    /// How far this machine's clock was ahead of ABDM's at its last answer, to about a second; none if ABDM has not said
+    /// the time yet.
+    #[must_use]
+    pub fn clock_apart(&self) -> Option<SignedDuration> {
+        *self.apart.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The configuration it was made with.
@@ -167,7 +177,11 @@ impl Gateway {
         let request = self.request(call, session)?;
         let response = request.send().await.map_err(|error| http_client::no_answer(PEER, &error))?;
         let status = response.status().as_u16();
-        let traces = Traces::of(response.headers(), Some(self.clock.now()));
+        let now = self.clock.now();
+        if let Some(date) = http_client::date(response.headers()) {
+            *self.apart.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.duration_since(date));
+        }
+        let traces = Traces::of(response.headers(), Some(now));
         let body = http_client::body(response, ANSWER_LIMIT).await;
         tracing::debug!(operation = %call.operation, request.id = %call.request_id, http.status = status, "called ABDM");
         if !(200..300).contains(&status) || registry_failed(call.operation, &body) {

@@ -18,11 +18,10 @@ use store::Store;
 
 use super::bridge::{Status, Tools};
 use super::{Common, output, runtime};
+use crate::workers::MOST_APART;
 use crate::config::Config;
 use crate::{bridge, start};
 
-/// How far the clocks may differ: callbacks' tokens and the times that we send are of seconds.
-const MOST_SKEW: Duration = Duration::from_secs(30);
 /// How long ABDM may take to tell the time.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// A facility without a callback for so long is worth a look.
@@ -181,9 +180,9 @@ async fn skew(config: &Config, clock: &SharedClock, findings: &mut Findings) {
             "check the connection to gateway.base_url",
         ),
         Some(told) => {
-            let apart = clock.now().duration_since(told).unsigned_abs();
+            let apart = clock.now().duration_since(told).abs();
             let found = format!("{} s apart from ABDM's", apart.as_secs());
-            if apart > MOST_SKEW {
+            if apart > MOST_APART {
                 findings.tell(
                     Grade::Fail,
                     "clock",

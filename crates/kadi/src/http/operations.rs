@@ -20,7 +20,7 @@ pub fn router() -> Router<App> {
 async fn measured(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     let backlog = app.store.read().await?.backlog().await?;
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    Ok((kind, metrics::render(&backlog)))
+    Ok((kind, metrics::render(&backlog, app.gateway.clock_apart())))
 }
 
 /// Ready once store and keys work, whether or not ABDM can be reached.

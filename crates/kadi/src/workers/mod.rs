@@ -5,6 +5,7 @@
 
 mod backfill;
 mod bridge_watch;
+mod clock_watch;
 mod inbox;
 mod outbox;
 mod own_calls;
@@ -24,6 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bridge::Bridge;
 use crate::flows::{Ctx, FlowError};
+pub use clock_watch::MOST_APART;
 pub use webhooks::{SECRET_PREFIX, client as webhook_client};
 
 pub use own_calls::Ear;
@@ -53,6 +55,7 @@ pub fn start(bridge: &Arc<Bridge>, tasks: &TaskTracker, stop: &CancellationToken
     tasks.spawn(own_calls::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
     tasks.spawn(backfill::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(bridge_watch::run(Arc::clone(bridge), stop.clone()));
+    tasks.spawn(clock_watch::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(purge::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(sweep::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(listen(Arc::clone(bridge), stop.clone()));

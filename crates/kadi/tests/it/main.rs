@@ -51,6 +51,8 @@ mod logs;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod outages;
+#[cfg(test)]
 mod pace;
 #[cfg(test)]
 mod privacy;
