@@ -142,7 +142,7 @@ fn nested<'a>(
     (profile, depth): (Profile, u8),
     place: &Place<'_>,
 ) -> Option<Made<'a>> {
-    if *input == Observation::default() {
+    if input.observation == Concept::default() && *input == Observation::default() {
         return None;
     }
     let members = members(doc, &input.members, depth, &place.key("members"));
@@ -177,7 +177,7 @@ fn nested<'a>(
     // FHIR obs-6: either a value or the reason why there is none.
     draft.put_some("dataAbsentReason", absent.filter(|_| !has_value));
     draft.put_one("interpretation", interpretation(doc, &input.interpretation, &place.key("interpretation")));
-    notes.push(input.note.get().map(Cow::Borrowed));
+    keep(&mut notes, input.note.get().map(Cow::Borrowed));
     draft.note(&notes);
     draft.put_some("bodySite", doc.concept(&input.body_site, Systems::Any, &place.key("bodySite")));
     draft.put_some("method", doc.concept(&input.method, Systems::Any, &place.key("method")));
@@ -237,8 +237,8 @@ fn value<'a>(
     let code = found.code.and_then(|code| doc.concept(code, Systems::Any, &place.key("valueCode")));
     let code_words = found.code.and_then(Concept::words);
     if let Some(map) = quantity.filter(|_| profile.takes_quantity()) {
-        notes.push(code_words.map(Cow::Borrowed));
-        notes.push(found.text.map(Cow::Borrowed));
+        keep(notes, code_words.map(Cow::Borrowed));
+        keep(notes, found.text.map(Cow::Borrowed));
         return Some(("valueQuantity", map.into()));
     }
     let measured = found.words_of_quantity();
@@ -259,6 +259,13 @@ fn value<'a>(
     Some(("valueCodeableConcept", worded(text).into()))
 }
 
+/// Most observations have no note, and nothing is allocated for none.
+fn keep<'a>(notes: &mut Vec<Option<Cow<'a, str>>>, note: Option<Cow<'a, str>>) {
+    if note.is_some() {
+        notes.push(note);
+    }
+}
+
 /// The parts that were sent, or those of a pressure written `120/80`.
 fn components<'a>(
     doc: &mut Doc<'a>,
@@ -272,9 +279,10 @@ fn components<'a>(
         made.push(component(doc, one, profile, &at.index(i)));
     }
     if made.is_empty()
+        && let Some(result) = input.result.get()
         && input.observation.words().and_then(names::loinc).is_some_and(|(code, _)| code == names::PRESSURE)
     {
-        made = pressure(input.result.get()).unwrap_or_default();
+        made = pressure(result).unwrap_or_default();
     }
     made
 }
@@ -295,8 +303,8 @@ fn component<'a>(doc: &mut Doc<'a>, input: &'a Component, profile: Profile, plac
     map
 }
 
-fn pressure<'a>(text: Option<&str>) -> Option<Vec<Map<'a>>> {
-    let text = text?.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+fn pressure<'a>(text: &str) -> Option<Vec<Map<'a>>> {
+    let text = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
     let (systolic, diastolic) = text.split_once('/')?;
     let part = |code: &'static str, display: &'static str, value: &str| {
         let value: u64 = value.trim().parse().ok().filter(|v| (20..=300).contains(v))?;

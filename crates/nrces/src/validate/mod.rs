@@ -20,7 +20,7 @@ mod run;
 mod showing;
 mod slices;
 mod walk;
-mod xhtml;
+pub(crate) mod xhtml;
 
 use serde_json::Value;
 

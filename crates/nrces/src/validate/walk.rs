@@ -12,6 +12,7 @@ use super::json::{Json, Map};
 use super::path::Path;
 use super::primitive::{self, Fault};
 use super::{attachment, invariant, xhtml};
+use crate::bytes::same;
 use crate::issue::Issue;
 use crate::rules::{Element, Form, Key, MANY, Primitive, Rare, Rules, Shape, ShapeId, Special, TypeUse};
 
@@ -87,17 +88,18 @@ impl<'a> Walk<'a> {
         let mut seen = 0_u128;
         let mut given = 0_u128;
         for (name, item) in map.iter() {
-            if shape.resource && name == "resourceType" {
+            if shape.resource && same(name.as_bytes(), b"resourceType") {
                 continue;
             }
-            let bare = name.strip_prefix('_').unwrap_or(name);
+            let companion = name.as_bytes().first() == Some(&b'_');
+            let bare = name.get(usize::from(companion)..).unwrap_or(name);
             let Some((key, element, ty)) = find(shape, bare) else {
                 self.unknown(shape, name, path);
                 continue;
             };
             let bit = 1_u128 << key.element;
             let path = path.key(name);
-            if bare.len() == name.len() {
+            if !companion {
                 if given & bit != 0 {
                     let what = format!("`{}[x]` is given twice, in different types; keep one", element.name);
                     self.error(&path, "choice", what);
@@ -109,7 +111,7 @@ impl<'a> Walk<'a> {
             }
             seen |= bit;
         }
-        if map.keys().all(|key| key == "id") {
+        if map.len() <= 1 && map.keys().all(|key| key == "id") {
             self.error(path, "ele-1", "is empty; give it a value or leave it out");
         }
         self.missing(shape, shape.required & !seen, path);
@@ -278,9 +280,9 @@ impl<'a> Walk<'a> {
             }
             Ok(()) => {}
         }
-        let Json::Text(text) = value else { return true };
+        let Some(text) = value.as_str() else { return true };
         match primitive {
-            Primitive::Xhtml => match xhtml::check(text) {
+            Primitive::Xhtml => match narrative(value, text) {
                 Err(xhtml::Fault::Form(what)) => self.error(path, "txt-1", format!("the narrative {what}")),
                 Err(xhtml::Fault::Blank) => {
                     self.error(path, "txt-2", "the narrative has nothing to read: write some text");
@@ -382,6 +384,11 @@ impl<'a> Walk<'a> {
         }
         known
     }
+}
+
+/// Of a narrative that was written here only the beginning needs a look.
+fn narrative(value: Json<'_>, text: &str) -> Result<(), xhtml::Fault> {
+    if let Json::Narrative(_) = value { xhtml::check_written(text) } else { xhtml::check(text) }
 }
 
 #[inline]
