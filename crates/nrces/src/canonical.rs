@@ -56,9 +56,9 @@ impl Out<'_> {
 /// A mark, a length in eight bytes, a text.
 #[inline]
 fn append(out: &mut Vec<u8>, mark: u8, text: &[u8]) {
-    let [a, b, c, d, e, f, g, h] = (text.len() as u64).to_le_bytes();
-    out.reserve(9 + text.len());
-    out.extend_from_slice(&[mark, a, b, c, d, e, f, g, h]);
+    out.reserve(1 + size_of::<u64>() + text.len());
+    out.push(mark);
+    out.extend_from_slice(&(text.len() as u64).to_le_bytes());
     out.extend_from_slice(text);
 }
 

@@ -1,17 +1,21 @@
 //! Observations: vital signs, findings, test results, panels of them.
 
+mod found;
+
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::doc::{Doc, Ref};
 use super::sections::Made;
-use super::values::{Systems, coding, put_unit, quantity_words, unit, worded};
+use super::values::{Systems, coding, put_unit, unit, worded};
 use crate::fhir::{Map, Node};
-use crate::input::{Component, Concept, Decimal, Observation, Quantity, ReferenceRange, Text};
+use crate::input::{Component, Concept, Decimal, Observation, ReferenceRange};
 use crate::names;
 use crate::narrative::Row;
 use crate::pointer::Place;
 use crate::systems::LOINC;
 use crate::units;
+use found::{Found, Measured};
 
 /// How deep panels may hold panels.
 const DEPTH: u8 = 4;
@@ -52,67 +56,6 @@ impl Profile {
     const fn takes_string(self) -> bool {
         !matches!(self, Self::GeneralAssessment | Self::Lifestyle)
     }
-}
-
-/// What an observation or a component of one says was found.
-struct Found<'a> {
-    quantity: Option<Measured<'a>>,
-    code: Option<&'a Concept>,
-    text: Option<&'a str>,
-}
-
-/// A quantity that was sent as one, or read from a number in words.
-enum Measured<'a> {
-    Sent(&'a Quantity),
-    Read { value: Decimal, comparator: Option<&'static str>, unit: &'a str },
-}
-
-impl Measured<'_> {
-    fn words(&self) -> Option<String> {
-        match self {
-            Self::Sent(quantity) => quantity_words(quantity),
-            Self::Read { value, comparator, unit } => {
-                Some(format!("{}{value} {unit}", comparator.unwrap_or_default()))
-            }
-        }
-    }
-}
-
-impl<'a> Found<'a> {
-    fn new(
-        quantity: Option<&'a Quantity>,
-        code: Option<&'a Concept>,
-        result: &'a Text,
-        unit: &'a Text,
-    ) -> Self {
-        let code = code.filter(|c| c.words().is_some());
-        if let Some(sent) = quantity {
-            return Self { quantity: Some(Measured::Sent(sent)), code, text: result.get() };
-        }
-        let read = unit.get().and_then(|unit| read_number(result.get()?, unit));
-        let text = if read.is_some() { None } else { result.get() };
-        Self { quantity: read, code, text }
-    }
-
-    /// What a reader sees as the result.
-    fn words(&self) -> Option<Cow<'a, str>> {
-        let code = self.code.and_then(Concept::words).map(Cow::Borrowed);
-        let quantity = self.words_of_quantity().map(Cow::Owned);
-        quantity.or(code).or(self.text.map(Cow::Borrowed))
-    }
-
-    fn words_of_quantity(&self) -> Option<String> {
-        self.quantity.as_ref().and_then(Measured::words)
-    }
-}
-
-/// `13.5` or `<0.5` with a unit beside it.
-fn read_number<'a>(text: &str, unit: &'a str) -> Option<Measured<'a>> {
-    let (comparator, rest) = ["<=", ">=", "<", ">"]
-        .into_iter()
-        .find_map(|c| text.strip_prefix(c).map(|rest| (Some(c), rest)))
-        .unwrap_or((None, text));
-    Decimal::parse(rest).map(|value| Measured::Read { value, comparator, unit })
 }
 
 const STATUSES: [&str; 8] = [
@@ -375,12 +318,15 @@ fn range_words(range: &ReferenceRange) -> Option<Cow<'_, str>> {
     if let Some(text) = range.text.get() {
         return Some(text.into());
     }
-    match (&range.low, &range.high) {
-        (Some(low), Some(high)) => Some(format!("{low} - {high}").into()),
-        (Some(low), None) => Some(format!(">= {low}").into()),
-        (None, Some(high)) => Some(format!("<= {high}").into()),
-        (None, None) => None,
-    }
+    let mut words = String::with_capacity(24);
+    let written = match (&range.low, &range.high) {
+        (Some(low), Some(high)) => write!(words, "{low} - {high}"),
+        (Some(low), None) => write!(words, ">= {low}"),
+        (None, Some(high)) => write!(words, "<= {high}"),
+        (None, None) => return None,
+    };
+    debug_assert!(written.is_ok(), "a String takes every write");
+    Some(words.into())
 }
 
 fn row<'a>(input: &'a Observation, found: &Found<'a>, notes: Vec<Option<Cow<'a, str>>>) -> Row<'a> {

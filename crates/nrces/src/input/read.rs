@@ -43,8 +43,11 @@ pub(crate) fn read<T: DeserializeOwned>(source: Source<'_>, warnings: &mut Vec<I
                     Ok(record)
                 })
             }
-            Err(_) => serde_json::from_slice::<Value>(bytes)
-                .and_then(|_| Err(serde_json::Error::custom("no UTF-8"))),
+            Err(_) => {
+                passed_over.set(true);
+                let read: Result<Value, serde_json::Error> = serde_json::from_slice(bytes);
+                read.and_then(|_| Err(serde_json::Error::custom("no UTF-8")))
+            }
         },
     };
     // Paths cost time, so they are followed only when there is something to tell.

@@ -19,6 +19,7 @@ mod references;
 mod run;
 mod showing;
 mod slices;
+mod value;
 mod walk;
 pub(crate) mod xhtml;
 

@@ -2,7 +2,10 @@
 //! allows, with something to read (txt-1, txt-2). One pass, no recursion, no
 //! entities that could grow.
 
+mod names;
+
 use crate::bytes::{equal, first, same};
+use names::{is_attribute, is_element};
 
 /// What a narrative has wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,135 +14,6 @@ pub(crate) enum Fault {
     Form(&'static str),
     /// Nothing to read (txt-2).
     Blank,
-}
-
-/// Elements of HTML 4.0 chapters 7 to 11 and 15, without forms, as FHIR allows. As bytes they are told apart letter by
-/// letter, as texts they would be compared one after the other.
-fn is_element(name: &str) -> bool {
-    matches!(
-        name.as_bytes(),
-        b"a" | b"abbr"
-            | b"acronym"
-            | b"address"
-            | b"b"
-            | b"bdo"
-            | b"big"
-            | b"blockquote"
-            | b"br"
-            | b"caption"
-            | b"cite"
-            | b"code"
-            | b"col"
-            | b"colgroup"
-            | b"dd"
-            | b"del"
-            | b"dfn"
-            | b"div"
-            | b"dl"
-            | b"dt"
-            | b"em"
-            | b"h1"
-            | b"h2"
-            | b"h3"
-            | b"h4"
-            | b"h5"
-            | b"h6"
-            | b"hr"
-            | b"i"
-            | b"img"
-            | b"ins"
-            | b"kbd"
-            | b"li"
-            | b"map"
-            | b"area"
-            | b"ol"
-            | b"p"
-            | b"pre"
-            | b"q"
-            | b"samp"
-            | b"small"
-            | b"span"
-            | b"strong"
-            | b"sub"
-            | b"sup"
-            | b"table"
-            | b"tbody"
-            | b"td"
-            | b"tfoot"
-            | b"th"
-            | b"thead"
-            | b"tr"
-            | b"tt"
-            | b"ul"
-            | b"var"
-            | b"u"
-            | b"s"
-            | b"strike"
-            | b"center"
-            | b"font"
-    )
-}
-
-/// Attributes that FHIR allows, of any element.
-fn is_attribute(name: &str) -> bool {
-    matches!(
-        name.as_bytes(),
-        b"title"
-            | b"style"
-            | b"class"
-            | b"id"
-            | b"lang"
-            | b"xml:lang"
-            | b"xml:space"
-            | b"dir"
-            | b"accesskey"
-            | b"tabindex"
-            | b"span"
-            | b"width"
-            | b"height"
-            | b"align"
-            | b"valign"
-            | b"char"
-            | b"charoff"
-            | b"abbr"
-            | b"axis"
-            | b"headers"
-            | b"scope"
-            | b"rowspan"
-            | b"colspan"
-            | b"href"
-            | b"hreflang"
-            | b"name"
-            | b"rel"
-            | b"rev"
-            | b"charset"
-            | b"type"
-            | b"coords"
-            | b"shape"
-            | b"src"
-            | b"alt"
-            | b"longdesc"
-            | b"usemap"
-            | b"ismap"
-            | b"cite"
-            | b"datetime"
-            | b"summary"
-            | b"border"
-            | b"frame"
-            | b"rules"
-            | b"cellspacing"
-            | b"cellpadding"
-            | b"nowrap"
-            | b"bgcolor"
-            | b"color"
-            | b"size"
-            | b"face"
-            | b"compact"
-            | b"start"
-            | b"value"
-            | b"clear"
-            | b"noshade"
-    )
 }
 
 const NAMESPACE: &str = "http://www.w3.org/1999/xhtml";

@@ -197,7 +197,9 @@ impl Candidates<'_> {
         let mut taken: Vec<&Typed> = Vec::new();
         for (_, typed) in known {
             taken.push(typed);
-            if self.ask(&all_of(taken.iter().copied(), Manner::Near), 1).await?.is_empty() {
+            // Each word by itself is in some concept of all systems together.
+            let sure = taken.len() == 1 && self.system < 0 && typed.long.is_empty();
+            if !sure && self.ask(&all_of(taken.iter().copied(), Manner::Near), 1).await?.is_empty() {
                 taken.pop();
             }
         }
