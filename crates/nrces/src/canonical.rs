@@ -1,7 +1,7 @@
 //! The content of a record as bytes that do not depend on how it was written:
 //! white space, order of members, absent or empty fields. Ids are derived from it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::ser::{
     self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple, Serializer,
@@ -10,29 +10,68 @@ use serde::ser::{
 /// Appends `value`'s canonical form. What is empty leaves no trace, so that a
 /// field which is added to a type later changes no id.
 pub(crate) fn write(value: &impl Serialize, out: &mut Vec<u8>) {
-    let result = value.serialize(Writer(out));
+    let mut out = Out { bytes: out, pending: Vec::with_capacity(16), number: String::new() };
+    let result = value.serialize(Writer(&mut out));
     debug_assert!(result.is_ok(), "inputs hold texts, numbers, lists and structs only");
 }
 
-struct Writer<'a>(&'a mut Vec<u8>);
+/// What is written, and what has to stand before it once there is something to write: most fields of a record are empty,
+/// and their names are never written.
+struct Out<'a> {
+    bytes: &'a mut Vec<u8>,
+    pending: Vec<Pending>,
+    /// Work space.
+    number: String,
+}
 
-impl Writer<'_> {
-    fn bytes(&mut self, mark: u8, bytes: &[u8]) {
-        self.0.reserve(1 + size_of::<usize>() + bytes.len());
-        self.0.push(mark);
-        self.0.extend_from_slice(&bytes.len().to_le_bytes());
-        self.0.extend_from_slice(bytes);
+enum Pending {
+    Key(&'static str),
+    Open,
+}
+
+impl Out<'_> {
+    #[inline]
+    fn put(&mut self, mark: u8, text: &[u8]) {
+        self.settle();
+        append(self.bytes, mark, text);
     }
 
-    /// Writes a member; takes its key back if the value wrote nothing.
-    fn member<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Unsupported> {
-        let start = self.0.len();
-        self.bytes(b'k', key.as_bytes());
-        let after_key = self.0.len();
-        value.serialize(Writer(self.0))?;
-        if self.0.len() == after_key {
-            self.0.truncate(start);
+    #[inline]
+    fn mark(&mut self, mark: u8) {
+        self.settle();
+        self.bytes.push(mark);
+    }
+
+    #[inline]
+    fn settle(&mut self) {
+        for pending in self.pending.drain(..) {
+            match pending {
+                Pending::Key(key) => append(self.bytes, b'k', key.as_bytes()),
+                Pending::Open => self.bytes.push(b'{'),
+            }
         }
+    }
+}
+
+/// A mark, a length in eight bytes, a text.
+#[inline]
+fn append(out: &mut Vec<u8>, mark: u8, text: &[u8]) {
+    out.reserve(1 + size_of::<u64>() + text.len());
+    out.push(mark);
+    out.extend_from_slice(&(text.len() as u64).to_le_bytes());
+    out.extend_from_slice(text);
+}
+
+struct Writer<'a, 'o>(&'a mut Out<'o>);
+
+impl Writer<'_, '_> {
+    /// Writes a member, unless its value writes nothing.
+    fn member<T: Serialize + ?Sized>(self, key: &'static str, value: &T) -> Result<(), Unsupported> {
+        let before = self.0.pending.len();
+        self.0.pending.push(Pending::Key(key));
+        value.serialize(Writer(self.0))?;
+        // It is still pending if nothing was written.
+        self.0.pending.truncate(before);
         Ok(())
     }
 }
@@ -57,22 +96,27 @@ impl ser::Error for Unsupported {
 
 macro_rules! numbers {
     ($($method:ident: $type:ty),* $(,)?) => {
-        $( fn $method(mut self, value: $type) -> Result<(), Unsupported> {
-            self.bytes(b'n', value.to_string().as_bytes());
+        $( fn $method(self, value: $type) -> Result<(), Unsupported> {
+            let mut text = std::mem::take(&mut self.0.number);
+            text.clear();
+            let written = write!(text, "{value}");
+            debug_assert!(written.is_ok(), "a String takes every write");
+            self.0.put(b'n', text.as_bytes());
+            self.0.number = text;
             Ok(())
         } )*
     };
 }
 
-impl<'a> Serializer for Writer<'a> {
+impl<'a, 'o> Serializer for Writer<'a, 'o> {
     type Ok = ();
     type Error = Unsupported;
-    type SerializeSeq = Items<'a>;
-    type SerializeTuple = Items<'a>;
+    type SerializeSeq = Items<'a, 'o>;
+    type SerializeTuple = Items<'a, 'o>;
     type SerializeTupleStruct = Impossible<(), Unsupported>;
     type SerializeTupleVariant = Impossible<(), Unsupported>;
-    type SerializeMap = Members<'a>;
-    type SerializeStruct = Members<'a>;
+    type SerializeMap = Members<'a, 'o>;
+    type SerializeStruct = Members<'a, 'o>;
     type SerializeStructVariant = Impossible<(), Unsupported>;
 
     numbers! {
@@ -81,15 +125,15 @@ impl<'a> Serializer for Writer<'a> {
         serialize_f32: f32, serialize_f64: f64, serialize_char: char, serialize_bool: bool,
     }
 
-    fn serialize_str(mut self, text: &str) -> Result<(), Unsupported> {
+    fn serialize_str(self, text: &str) -> Result<(), Unsupported> {
         if !text.is_empty() {
-            self.bytes(b's', text.as_bytes());
+            self.0.put(b's', text.as_bytes());
         }
         Ok(())
     }
 
-    fn serialize_bytes(mut self, bytes: &[u8]) -> Result<(), Unsupported> {
-        self.bytes(b'b', bytes);
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Unsupported> {
+        self.0.put(b'b', bytes);
         Ok(())
     }
 
@@ -122,7 +166,7 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        mut self,
+        self,
         _: &'static str,
         _: u32,
         name: &'static str,
@@ -131,11 +175,11 @@ impl<'a> Serializer for Writer<'a> {
         self.member(name, value)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Items<'a>, Unsupported> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Items<'a, 'o>, Unsupported> {
         Ok(Items(self.0))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Items<'a>, Unsupported> {
+    fn serialize_tuple(self, _: usize) -> Result<Items<'a, 'o>, Unsupported> {
         Ok(Items(self.0))
     }
 
@@ -157,11 +201,11 @@ impl<'a> Serializer for Writer<'a> {
         Err(Unsupported)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Unsupported> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a, 'o>, Unsupported> {
         Ok(Members::open(self.0))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'a>, Unsupported> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'a, 'o>, Unsupported> {
         Ok(Members::open(self.0))
     }
 
@@ -177,14 +221,14 @@ impl<'a> Serializer for Writer<'a> {
 }
 
 /// A list; every item is marked, empty ones too, since their place counts.
-struct Items<'a>(&'a mut Vec<u8>);
+struct Items<'a, 'o>(&'a mut Out<'o>);
 
-impl SerializeSeq for Items<'_> {
+impl SerializeSeq for Items<'_, '_> {
     type Ok = ();
     type Error = Unsupported;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Unsupported> {
-        self.0.push(b'i');
+        self.0.mark(b'i');
         item.serialize(Writer(self.0))
     }
 
@@ -193,7 +237,7 @@ impl SerializeSeq for Items<'_> {
     }
 }
 
-impl SerializeTuple for Items<'_> {
+impl SerializeTuple for Items<'_, '_> {
     type Ok = ();
     type Error = Unsupported;
 
@@ -206,29 +250,32 @@ impl SerializeTuple for Items<'_> {
     }
 }
 
-/// An object, bracketed; the brackets go if nothing stands between them.
-struct Members<'a> {
-    out: &'a mut Vec<u8>,
-    start: usize,
+/// An object, bracketed if anything stands in it.
+struct Members<'a, 'o> {
+    out: &'a mut Out<'o>,
+    /// How much was pending before it.
+    before: usize,
 }
 
-impl<'a> Members<'a> {
-    fn open(out: &'a mut Vec<u8>) -> Self {
-        let start = out.len();
-        out.push(b'{');
-        Self { out, start }
+impl<'a, 'o> Members<'a, 'o> {
+    #[inline]
+    fn open(out: &'a mut Out<'o>) -> Self {
+        let before = out.pending.len();
+        out.pending.push(Pending::Open);
+        Self { out, before }
     }
 
+    #[inline]
     fn close(self) {
-        if self.out.len() == self.start + 1 {
-            self.out.truncate(self.start);
+        if self.out.pending.len() > self.before {
+            self.out.pending.truncate(self.before);
         } else {
-            self.out.push(b'}');
+            self.out.bytes.push(b'}');
         }
     }
 }
 
-impl SerializeStruct for Members<'_> {
+impl SerializeStruct for Members<'_, '_> {
     type Ok = ();
     type Error = Unsupported;
 
@@ -246,7 +293,7 @@ impl SerializeStruct for Members<'_> {
     }
 }
 
-impl SerializeMap for Members<'_> {
+impl SerializeMap for Members<'_, '_> {
     type Ok = ();
     type Error = Unsupported;
 
@@ -291,5 +338,44 @@ mod tests {
         let other_field = r#"{"prescriptions":[{"dosage":"A"},{}]}"#;
         assert_ne!(bytes(first), bytes(second));
         assert_ne!(bytes(first), bytes(other_field));
+    }
+
+    #[test]
+    fn what_is_empty_leaves_no_trace_and_the_rest_stands_as_ever() {
+        #[derive(serde::Serialize, Default)]
+        struct Part {
+            before: &'static str,
+            list: Vec<Option<Part>>,
+            inner: Option<Box<Part>>,
+            after: Option<f64>,
+        }
+        let named = |before| Part { before, ..Part::default() };
+        let key = |name: &str, then: &str| {
+            format!("k{}{name}{then}", String::from_utf8_lossy(&(name.len() as u64).to_le_bytes()))
+        };
+        let text =
+            |text: &str| format!("s{}{text}", String::from_utf8_lossy(&(text.len() as u64).to_le_bytes()));
+        let number = "n\u{3}\0\0\0\0\0\0\x001.5";
+        for (part, expected) in [
+            (Part::default(), String::new()),
+            (named("x"), format!("{{{}}}", key("before", &text("x")))),
+            (Part { inner: Some(Part::default().into()), ..Part::default() }, String::new()),
+            (
+                Part { inner: Some(named("x").into()), after: Some(1.5), ..Part::default() },
+                format!(
+                    "{{{}{}}}",
+                    key("inner", &format!("{{{}}}", key("before", &text("x")))),
+                    key("after", number)
+                ),
+            ),
+            (
+                Part { list: vec![None, Some(named("y")), Some(Part::default())], ..Part::default() },
+                format!("{{{}}}", key("list", &format!("ii{{{}}}i", key("before", &text("y"))))),
+            ),
+        ] {
+            let mut out = Vec::new();
+            write(&part, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 }

@@ -7,11 +7,15 @@ use std::sync::Arc;
 
 use serde_json::Number;
 
+use crate::bytes::{below, equal, first};
+
 /// A JSON value.
 pub(crate) enum Node<'a> {
     Text(Cow<'a, str>),
     /// A text that stands in many places: an address within the document, a name.
     Shared(Arc<str>),
+    /// A page of [`crate::narrative`], which is well formed whatever its words are.
+    Narrative(String),
     Bool(bool),
     Number(Number),
     List(Vec<Node<'a>>),
@@ -98,7 +102,7 @@ impl Node<'_> {
         match self {
             Self::List(items) => items.is_empty(),
             Self::Map(map) => map.is_empty(),
-            Self::Text(_) | Self::Shared(_) | Self::Bool(_) | Self::Number(_) => false,
+            Self::Text(_) | Self::Shared(_) | Self::Narrative(_) | Self::Bool(_) | Self::Number(_) => false,
         }
     }
 }
@@ -195,6 +199,7 @@ impl Node<'_> {
         match self {
             Self::Text(text) => quote(text, out),
             Self::Shared(text) => quote(text, out),
+            Self::Narrative(text) => quote(text, out),
             Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
             Self::Number(number) => {
                 let written = write!(out, "{number}");
@@ -242,16 +247,16 @@ fn quote(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Looked for in pieces, of which the processor compares many bytes at once; most texts have none.
+/// Long texts are looked through in pieces, of which the processor compares many bytes at once; most have none.
 fn first_to_escape(text: &str) -> Option<usize> {
     const PIECE: usize = 32;
     let special = |b: u8| b < 0x20 || b == b'"' || b == b'\\';
-    let piece = text
-        .as_bytes()
-        .chunks(PIECE)
-        .position(|piece| piece.iter().fold(false, |any, b| any | special(*b)))?;
-    let start = piece * PIECE;
-    let at = text.as_bytes().get(start..)?.iter().position(|b| special(*b))?;
+    let (pieces, _) = text.as_bytes().as_chunks::<PIECE>();
+    let plain =
+        pieces.iter().take_while(|piece| !piece.iter().fold(false, |any, b| any | special(*b))).count();
+    let start = plain * PIECE;
+    let rest = text.as_bytes().get(start..)?;
+    let at = first(rest, |eight| below(eight, b' ') | equal(eight, b'"') | equal(eight, b'\\'))?;
     Some(start + at)
 }
 

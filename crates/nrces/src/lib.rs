@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod build;
+mod bytes;
 mod canonical;
 mod context;
 mod fhir;

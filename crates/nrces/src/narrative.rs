@@ -3,10 +3,14 @@
 
 use std::borrow::Cow;
 
-use crate::fhir::Map;
+use crate::bytes::{below, equal, first};
+use crate::fhir::{Map, Node};
 
 const OPEN: &str = r#"<div xmlns="http://www.w3.org/1999/xhtml">"#;
 const CLOSE: &str = "</div>";
+
+/// What a row of a table seldom exceeds.
+const ROW_SIZE: usize = 120;
 
 /// What there is to read of one thing: its name, and labelled facts about it.
 pub(crate) struct Row<'a> {
@@ -44,7 +48,7 @@ impl<'a> Row<'a> {
 
     /// The narrative of the thing itself.
     pub fn div(&self) -> String {
-        let mut out = String::with_capacity(256);
+        let mut out = String::with_capacity(256 + ROW_SIZE * self.children.len());
         out.push_str(OPEN);
         self.block(&mut out);
         out.push_str(CLOSE);
@@ -86,7 +90,8 @@ impl<'a> Row<'a> {
 /// A section's narrative: a table of rows, and a block for each row that
 /// consists of others.
 pub(crate) fn table(heading: &str, rows: &[Row<'_>]) -> String {
-    let mut out = String::with_capacity(200 + rows.len() * 120);
+    let all: usize = rows.iter().map(|row| 1 + row.children.len()).sum();
+    let mut out = String::with_capacity(200 + ROW_SIZE * all);
     out.push_str(OPEN);
     if rows.iter().any(|row| !row.children.is_empty()) {
         for row in rows {
@@ -163,7 +168,7 @@ pub(crate) fn paragraphs(text: &str) -> String {
 
 /// FHIR's `Narrative` around a div.
 pub(crate) fn text<'a>(div: String) -> Map<'a> {
-    Map::with_capacity(2).with("status", "generated").with("div", div)
+    Map::with_capacity(2).with("status", "generated").with("div", Node::Narrative(div))
 }
 
 /// Appends text as XHTML; characters that XML does not know are left out.
@@ -191,8 +196,13 @@ pub(crate) fn escape(text: &str, out: &mut String) {
 /// forms of Arabic, and the two that XML does not know.
 fn first_special(text: &str) -> Option<usize> {
     const RARE: u8 = 0xEF;
-    text.bytes()
-        .position(|b| (b < b' ' && b != b'\t') || matches!(b, b'&' | b'<' | b'>' | b'"' | b'\'' | RARE))
+    let quick = |eight| {
+        let marks = equal(eight, b'&') | equal(eight, b'<') | equal(eight, b'>');
+        below(eight, b' ') | marks | equal(eight, b'"') | equal(eight, b'\'') | equal(eight, RARE)
+    };
+    let start = first(text.as_bytes(), quick)?;
+    let special = |b: u8| (b < b' ' && b != b'\t') || matches!(b, b'&' | b'<' | b'>' | b'"' | b'\'' | RARE);
+    text.bytes().skip(start).position(special).map(|at| start + at)
 }
 
 fn is_special(c: char) -> bool {
@@ -202,6 +212,7 @@ fn is_special(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate::xhtml;
 
     #[test]
     fn markup_in_a_text_is_shown_and_not_obeyed() {
@@ -209,6 +220,26 @@ mod tests {
         assert!(!div.contains("<script"), "{div}");
         assert!(div.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
         assert!(div.contains("a &amp; &quot;b&quot;"));
+    }
+
+    proptest::proptest! {
+        /// The validator relies on it where a document was built here.
+        #[test]
+        fn a_narrative_is_well_formed_whatever_its_words_are(
+            title: String, fact: String, markup in "(<[a-z/!? ]{0,4}>?|&[a-z#0-9]{0,4};?|\"|'|\\]\\]>|--|\u{FFFE}|\u{0}| |\n){0,12}"
+        ) {
+            let row = || Row::new(title.clone()).with("Result", Some(fact.clone())).with("Note", Some(markup.clone()));
+            let mut panel = row();
+            panel.children = vec![row(), Row::new(markup.clone())];
+            for div in [
+                row().div(), panel.div(), table(&fact, &[row(), row()]), table("Name", &[Row::new(markup.as_str())]),
+                table(&markup, &[panel]), paragraphs(&title), paragraphs(&markup),
+            ] {
+                let checked = xhtml::check(&div);
+                proptest::prop_assert!(!matches!(checked, Err(xhtml::Fault::Form(_))), "{}", div);
+                proptest::prop_assert_eq!(xhtml::check_written(&div), checked);
+            }
+        }
     }
 
     #[test]

@@ -1,17 +1,31 @@
 //! UCUM codes of units as hospitals write them. Only what can mean one thing.
 
+use std::sync::LazyLock;
+
+use crate::bytes::same;
+
 /// The UCUM code of a unit, if it is certain.
 pub(crate) fn ucum(unit: &str) -> Option<&'static str> {
     let unit = unit.trim();
-    EXACT
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .map(|(_, code)| *code)
-        .or_else(|| ANY_CASE.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).map(|(_, code)| *code))
+    let (exact, any_case) = BY_LENGTH.get(unit.len())?;
+    let exact = exact.iter().find(|(name, _)| same(name.as_bytes(), unit.as_bytes()));
+    let found = exact.or_else(|| any_case.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)));
+    found.map(|(_, code)| *code)
 }
 
+/// Units, exact ones and others, by the number of bytes in which they are written.
+static BY_LENGTH: LazyLock<Vec<(Vec<Unit>, Vec<Unit>)>> = LazyLock::new(|| {
+    let of =
+        |units: &[Unit], length| units.iter().filter(|(name, _)| name.len() == length).copied().collect();
+    let longest = EXACT.iter().chain(&ANY_CASE).map(|(name, _)| name.len()).max().unwrap_or_default();
+    (0..=longest).map(|length| (of(&EXACT, length), of(&ANY_CASE, length))).collect()
+});
+
+/// How it is written, and its code.
+type Unit = (&'static str, &'static str);
+
 /// Where the case of a letter tells two units apart.
-const EXACT: [(&str, &str); 22] = [
+const EXACT: [Unit; 22] = [
     ("m", "m"),
     ("M", "m"),
     ("C", "Cel"),
@@ -36,7 +50,7 @@ const EXACT: [(&str, &str); 22] = [
     ("MET", "[MET]"),
 ];
 
-const ANY_CASE: [(&str, &str); 84] = [
+const ANY_CASE: [Unit; 84] = [
     ("%", "%"),
     ("cm", "cm"),
     ("mm", "mm"),

@@ -1,17 +1,21 @@
 //! Observations: vital signs, findings, test results, panels of them.
 
+mod found;
+
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::doc::{Doc, Ref};
 use super::sections::Made;
-use super::values::{Systems, coding, put_unit, quantity_words, unit, worded};
+use super::values::{Systems, coding, put_unit, unit, worded};
 use crate::fhir::{Map, Node};
-use crate::input::{Component, Concept, Decimal, Observation, Quantity, ReferenceRange, Text};
+use crate::input::{Component, Concept, Decimal, Observation, ReferenceRange};
 use crate::names;
 use crate::narrative::Row;
 use crate::pointer::Place;
 use crate::systems::LOINC;
 use crate::units;
+use found::{Found, Measured};
 
 /// How deep panels may hold panels.
 const DEPTH: u8 = 4;
@@ -54,67 +58,6 @@ impl Profile {
     }
 }
 
-/// What an observation or a component of one says was found.
-struct Found<'a> {
-    quantity: Option<Measured<'a>>,
-    code: Option<&'a Concept>,
-    text: Option<&'a str>,
-}
-
-/// A quantity that was sent as one, or read from a number in words.
-enum Measured<'a> {
-    Sent(&'a Quantity),
-    Read { value: Decimal, comparator: Option<&'static str>, unit: &'a str },
-}
-
-impl Measured<'_> {
-    fn words(&self) -> Option<String> {
-        match self {
-            Self::Sent(quantity) => quantity_words(quantity),
-            Self::Read { value, comparator, unit } => {
-                Some(format!("{}{value} {unit}", comparator.unwrap_or_default()))
-            }
-        }
-    }
-}
-
-impl<'a> Found<'a> {
-    fn new(
-        quantity: Option<&'a Quantity>,
-        code: Option<&'a Concept>,
-        result: &'a Text,
-        unit: &'a Text,
-    ) -> Self {
-        let code = code.filter(|c| c.words().is_some());
-        if let Some(sent) = quantity {
-            return Self { quantity: Some(Measured::Sent(sent)), code, text: result.get() };
-        }
-        let read = unit.get().and_then(|unit| read_number(result.get()?, unit));
-        let text = if read.is_some() { None } else { result.get() };
-        Self { quantity: read, code, text }
-    }
-
-    /// What a reader sees as the result.
-    fn words(&self) -> Option<Cow<'a, str>> {
-        let code = self.code.and_then(Concept::words).map(Cow::Borrowed);
-        let quantity = self.words_of_quantity().map(Cow::Owned);
-        quantity.or(code).or(self.text.map(Cow::Borrowed))
-    }
-
-    fn words_of_quantity(&self) -> Option<String> {
-        self.quantity.as_ref().and_then(Measured::words)
-    }
-}
-
-/// `13.5` or `<0.5` with a unit beside it.
-fn read_number<'a>(text: &str, unit: &'a str) -> Option<Measured<'a>> {
-    let (comparator, rest) = ["<=", ">=", "<", ">"]
-        .into_iter()
-        .find_map(|c| text.strip_prefix(c).map(|rest| (Some(c), rest)))
-        .unwrap_or((None, text));
-    Decimal::parse(rest).map(|value| Measured::Read { value, comparator, unit })
-}
-
 const STATUSES: [&str; 8] = [
     "registered",
     "preliminary",
@@ -142,7 +85,7 @@ fn nested<'a>(
     (profile, depth): (Profile, u8),
     place: &Place<'_>,
 ) -> Option<Made<'a>> {
-    if *input == Observation::default() {
+    if input.observation == Concept::default() && *input == Observation::default() {
         return None;
     }
     let members = members(doc, &input.members, depth, &place.key("members"));
@@ -177,7 +120,7 @@ fn nested<'a>(
     // FHIR obs-6: either a value or the reason why there is none.
     draft.put_some("dataAbsentReason", absent.filter(|_| !has_value));
     draft.put_one("interpretation", interpretation(doc, &input.interpretation, &place.key("interpretation")));
-    notes.push(input.note.get().map(Cow::Borrowed));
+    keep(&mut notes, input.note.get().map(Cow::Borrowed));
     draft.note(&notes);
     draft.put_some("bodySite", doc.concept(&input.body_site, Systems::Any, &place.key("bodySite")));
     draft.put_some("method", doc.concept(&input.method, Systems::Any, &place.key("method")));
@@ -237,8 +180,8 @@ fn value<'a>(
     let code = found.code.and_then(|code| doc.concept(code, Systems::Any, &place.key("valueCode")));
     let code_words = found.code.and_then(Concept::words);
     if let Some(map) = quantity.filter(|_| profile.takes_quantity()) {
-        notes.push(code_words.map(Cow::Borrowed));
-        notes.push(found.text.map(Cow::Borrowed));
+        keep(notes, code_words.map(Cow::Borrowed));
+        keep(notes, found.text.map(Cow::Borrowed));
         return Some(("valueQuantity", map.into()));
     }
     let measured = found.words_of_quantity();
@@ -259,6 +202,13 @@ fn value<'a>(
     Some(("valueCodeableConcept", worded(text).into()))
 }
 
+/// Most observations have no note, and nothing is allocated for none.
+fn keep<'a>(notes: &mut Vec<Option<Cow<'a, str>>>, note: Option<Cow<'a, str>>) {
+    if note.is_some() {
+        notes.push(note);
+    }
+}
+
 /// The parts that were sent, or those of a pressure written `120/80`.
 fn components<'a>(
     doc: &mut Doc<'a>,
@@ -272,9 +222,10 @@ fn components<'a>(
         made.push(component(doc, one, profile, &at.index(i)));
     }
     if made.is_empty()
+        && let Some(result) = input.result.get()
         && input.observation.words().and_then(names::loinc).is_some_and(|(code, _)| code == names::PRESSURE)
     {
-        made = pressure(input.result.get()).unwrap_or_default();
+        made = pressure(result).unwrap_or_default();
     }
     made
 }
@@ -295,8 +246,8 @@ fn component<'a>(doc: &mut Doc<'a>, input: &'a Component, profile: Profile, plac
     map
 }
 
-fn pressure<'a>(text: Option<&str>) -> Option<Vec<Map<'a>>> {
-    let text = text?.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+fn pressure<'a>(text: &str) -> Option<Vec<Map<'a>>> {
+    let text = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
     let (systolic, diastolic) = text.split_once('/')?;
     let part = |code: &'static str, display: &'static str, value: &str| {
         let value: u64 = value.trim().parse().ok().filter(|v| (20..=300).contains(v))?;
@@ -367,12 +318,15 @@ fn range_words(range: &ReferenceRange) -> Option<Cow<'_, str>> {
     if let Some(text) = range.text.get() {
         return Some(text.into());
     }
-    match (&range.low, &range.high) {
-        (Some(low), Some(high)) => Some(format!("{low} - {high}").into()),
-        (Some(low), None) => Some(format!(">= {low}").into()),
-        (None, Some(high)) => Some(format!("<= {high}").into()),
-        (None, None) => None,
-    }
+    let mut words = String::with_capacity(24);
+    let written = match (&range.low, &range.high) {
+        (Some(low), Some(high)) => write!(words, "{low} - {high}"),
+        (Some(low), None) => write!(words, ">= {low}"),
+        (None, Some(high)) => write!(words, "<= {high}"),
+        (None, None) => return None,
+    };
+    debug_assert!(written.is_ok(), "a String takes every write");
+    Some(words.into())
 }
 
 fn row<'a>(input: &'a Observation, found: &Found<'a>, notes: Vec<Option<Cow<'a, str>>>) -> Row<'a> {

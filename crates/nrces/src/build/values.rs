@@ -1,9 +1,10 @@
 //! From input values to FHIR's data types, with the checks that belong to them.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::doc::{Doc, LocalCode};
-use crate::fhir::Map;
+use crate::fhir::{Map, Node};
 use crate::input::{Code, Concept, DateRange, Quantity, Text};
 use crate::pointer::Place;
 use crate::rules::Rules;
@@ -68,7 +69,7 @@ impl<'a> Doc<'a> {
         let words = concept.words()?;
         let mut codings = Vec::new();
         for code in concept.codes() {
-            codings.extend(self.coding(code, concept, systems, place));
+            codings.extend(self.coding(code, concept, systems, place).map(Node::Map));
         }
         let mut map = Map::with_capacity(2);
         map.put("coding", codings);
@@ -280,11 +281,14 @@ pub(crate) fn quantity_words(quantity: &Quantity) -> Option<String> {
     let value = quantity.value.as_ref()?;
     let comparator = quantity.comparator.get().unwrap_or_default();
     let unit = quantity.unit.get().or_else(|| quantity.code.get());
-    Some(match unit {
-        Some("%") => format!("{comparator}{value}%"),
-        Some(unit) => format!("{comparator}{value} {unit}"),
-        None => format!("{comparator}{value}"),
-    })
+    let mut words = String::with_capacity(32);
+    let written = match unit {
+        Some("%") => write!(words, "{comparator}{value}%"),
+        Some(unit) => write!(words, "{comparator}{value} {unit}"),
+        None => write!(words, "{comparator}{value}"),
+    };
+    debug_assert!(written.is_ok(), "a String takes every write");
+    Some(words)
 }
 
 /// A span in words.

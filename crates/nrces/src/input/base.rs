@@ -246,9 +246,12 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = seq.next_element()? {
-            // Most lists are of one item, and items are large.
+            // Most lists are of one item, and items are large: room is made for one, and then in large steps, since all that
+            // is there is moved each time.
             if items.is_empty() {
                 items.reserve_exact(seq.size_hint().map_or(1, |rest| rest + 1));
+            } else if items.len() == items.capacity() {
+                items.reserve(items.len() * 4 + 3);
             }
             items.push(item);
         }

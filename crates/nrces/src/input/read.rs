@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 use serde_json::error::Category;
 
@@ -34,13 +34,21 @@ pub(crate) fn read<T: DeserializeOwned>(source: Source<'_>, warnings: &mut Vec<I
     let passed_over = Cell::new(false);
     let result = match source {
         Source::Value(value) => T::deserialize(Watched::new(value, &passed_over)),
-        Source::Raw(bytes) => {
-            let mut reader = serde_json::Deserializer::from_slice(bytes);
-            T::deserialize(Watched::new(&mut reader, &passed_over)).and_then(|record| {
-                reader.end()?;
-                Ok(record)
-            })
-        }
+        // Read as bytes, every string would be checked for itself.
+        Source::Raw(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                let mut reader = serde_json::Deserializer::from_str(text);
+                T::deserialize(Watched::new(&mut reader, &passed_over)).and_then(|record| {
+                    reader.end()?;
+                    Ok(record)
+                })
+            }
+            Err(_) => {
+                passed_over.set(true);
+                let read: Result<Value, serde_json::Error> = serde_json::from_slice(bytes);
+                read.and_then(|_| Err(serde_json::Error::custom("no UTF-8")))
+            }
+        },
     };
     // Paths cost time, so they are followed only when there is something to tell.
     if passed_over.get() {

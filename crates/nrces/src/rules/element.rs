@@ -34,7 +34,7 @@ impl Builder {
             }
             for (ty, t) in element.types.iter().enumerate() {
                 let index = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-                keys.push(Key { name: Arc::clone(&t.json), element: index(at), ty: index(ty) });
+                keys.push(Key::new(Arc::clone(&t.json), index(at), index(ty)));
             }
             shape.elements.push(element);
         }

@@ -5,6 +5,7 @@ use super::document::Document;
 use super::json::Json;
 use super::path::Path;
 use super::walk::Walk;
+use crate::bytes::has;
 
 /// Checks what concerns every Bundle of this kind: no search, no transaction,
 /// each entry with an address. `walk` stands at the Bundle.
@@ -86,7 +87,7 @@ fn urls(walk: &mut Walk<'_>, list: &Path<'_>) {
         if url.contains("/_history/") {
             walk.error(&path, "bdl-8", "must not name a version: leave out `/_history/...`");
         }
-        if !url.contains(':') {
+        if !has(url, b':') {
             walk.error(
                 &path,
                 "full-url",

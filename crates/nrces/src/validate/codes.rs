@@ -3,6 +3,7 @@
 use super::json::Json;
 use super::path::Path;
 use super::walk::Walk;
+use crate::bytes::has;
 use crate::rules::{Binding, Form, Member, Special, TypeUse};
 
 /// Every MIME type (BCP 13): told by its form.
@@ -76,7 +77,7 @@ impl<'a> Walk<'a> {
 
     /// A system that is no address of anything tells codes of nobody.
     pub(crate) fn absolute(&mut self, value: Json<'_>, path: &Path<'_>) {
-        if value.text("system").is_some_and(|system| !system.is_empty() && !system.contains(':')) {
+        if value.text("system").is_some_and(|system| !system.is_empty() && !has(system, b':')) {
             let what = "must be an absolute URI, such as https://facility.example/ids";
             self.error(&path.key("system"), "system-absolute", what);
         }

@@ -6,6 +6,7 @@
 
 use serde_json::{Number, Value};
 
+use crate::bytes::same;
 use crate::fhir::{self, Node};
 
 /// Up to so many names are looked through.
@@ -18,6 +19,8 @@ pub(crate) enum Json<'a> {
     Bool(bool),
     Number(&'a Number),
     Text(&'a str),
+    /// A narrative that was written here.
+    Narrative(&'a str),
     List(List<'a>),
     Map(Map<'a>),
 }
@@ -58,6 +61,7 @@ impl<'a> From<&'a Node<'a>> for Json<'a> {
             Node::Number(number) => Self::Number(number),
             Node::Text(text) => Self::Text(text),
             Node::Shared(text) => Self::Text(text),
+            Node::Narrative(text) => Self::Narrative(text),
             Node::List(items) => Self::List(List::Built(items)),
             Node::Map(map) => Self::Map(Map::Built(map)),
         }
@@ -74,7 +78,7 @@ impl<'a> From<&'a fhir::Map<'a>> for Json<'a> {
 impl<'a> Json<'a> {
     #[inline]
     pub(crate) fn as_str(self) -> Option<&'a str> {
-        if let Self::Text(text) = self { Some(text) } else { None }
+        if let Self::Text(text) | Self::Narrative(text) = self { Some(text) } else { None }
     }
 
     #[inline]
@@ -147,7 +151,7 @@ impl<'a> Json<'a> {
             (Self::List(items), Value::Array(other)) => {
                 items.len() == other.len() && items.iter().zip(other).all(|(item, other)| item.equals(other))
             }
-            (Self::Text(text), Value::String(other)) => text == other,
+            (Self::Text(text) | Self::Narrative(text), Value::String(other)) => text == other,
             (Self::Number(number), Value::Number(other)) => number == other,
             (Self::Bool(value), Value::Bool(other)) => value == *other,
             (Self::Null, Value::Null) => true,
@@ -217,9 +221,13 @@ impl<'a> Map<'a> {
     pub(crate) fn get(self, name: &str) -> Option<Json<'a>> {
         match self {
             Self::Parsed(map) if map.len() > FEW => map.get(name).map(Json::from),
-            Self::Parsed(map) => map.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()),
+            Self::Parsed(map) => {
+                let named = |(key, _): &(&String, &Value)| same(key.as_bytes(), name.as_bytes());
+                map.iter().find(named).map(|(_, value)| value.into())
+            }
             Self::Built(map) => {
-                map.members().iter().find(|(key, _)| *key == name).map(|(_, node)| node.into())
+                let named = |(key, _): &&(&'static str, Node<'a>)| same(key.as_bytes(), name.as_bytes());
+                map.members().iter().find(named).map(|(_, node)| node.into())
             }
         }
     }

@@ -19,8 +19,9 @@ mod references;
 mod run;
 mod showing;
 mod slices;
+mod value;
 mod walk;
-mod xhtml;
+pub(crate) mod xhtml;
 
 use serde_json::Value;
 

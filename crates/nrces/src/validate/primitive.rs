@@ -3,6 +3,7 @@
 use serde_json::Number;
 
 use super::json::Json;
+use crate::bytes;
 use crate::rules::Primitive;
 
 /// What a primitive value has wrong.
@@ -30,7 +31,7 @@ pub(crate) fn check(primitive: Primitive, value: Json<'_>) -> Result<(), Fault> 
             check_number(primitive, number)
         }
         _ => {
-            let Json::Text(text) = value else { return Err(Type("a string, in quotes")) };
+            let Some(text) = value.as_str() else { return Err(Type("a string, in quotes")) };
             check_text(primitive, text)
         }
     }
@@ -61,12 +62,12 @@ fn check_text(primitive: Primitive, text: &str) -> Result<(), Fault> {
         Primitive::String | Primitive::Markdown => {
             want(text.len() <= MAX_STRING, "must not be longer than 1 MB")?;
             want(!text.chars().all(char::is_whitespace), "must not be blank; leave the element out")?;
-            let control = |b: u8| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r');
-            want(!text.bytes().any(control), "must not hold control characters")
+            want(!has_control(text), "must not hold control characters")
         }
         Primitive::Uri | Primitive::Url | Primitive::Canonical => {
             want(!blank_within(text), "must be a URI, without white space")?;
-            let relative = primitive == Primitive::Canonical && !text.contains(':') && !text.starts_with('#');
+            let relative =
+                primitive == Primitive::Canonical && !bytes::has(text, b':') && !text.starts_with('#');
             want(!relative, "must be an absolute URL")?;
             if !text.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("urn:")) {
                 return Ok(());
@@ -99,10 +100,16 @@ fn check_text(primitive: Primitive, text: &str) -> Result<(), Fault> {
     }
 }
 
+/// Whether a control character stands anywhere, other than those of white space.
+fn has_control(text: &str) -> bool {
+    let control = |b: u8| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r');
+    let low = bytes::first(text.as_bytes(), |eight| bytes::below(eight, b' '));
+    low.is_some_and(|at| text.bytes().skip(at).any(control))
+}
+
 /// Whether white space of any script stands anywhere.
 fn blank_within(text: &str) -> bool {
-    let plain = text.bytes().all(|b| b.is_ascii_graphic());
-    !plain && text.contains(char::is_whitespace)
+    !bytes::is_graphic(text.as_bytes()) && text.contains(char::is_whitespace)
 }
 
 fn uuid(text: &str) -> bool {
@@ -124,7 +131,7 @@ fn oid(text: &str) -> bool {
 }
 
 fn code(text: &str) -> bool {
-    if text.bytes().all(|b| b.is_ascii_graphic()) {
+    if bytes::is_graphic(text.as_bytes()) {
         return true;
     }
     // Single spaces between words, nothing else that is blank.
@@ -180,7 +187,7 @@ fn date(text: &str) -> bool {
 }
 
 fn date_time(text: &str) -> bool {
-    if text.contains('T') { instant(text) } else { date(text) }
+    if bytes::has(text, b'T') { instant(text) } else { date(text) }
 }
 
 fn instant(text: &str) -> bool {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use super::document::{Document, Place};
 use super::found::Found;
+use super::invariant;
 use super::json::{Json, Map};
 use super::path::Path;
-use super::primitive::{self, Fault};
-use super::{attachment, invariant, xhtml};
+use crate::bytes::same;
 use crate::issue::Issue;
-use crate::rules::{Element, Form, Key, MANY, Primitive, Rare, Rules, Shape, ShapeId, Special, TypeUse};
+use crate::rules::{Element, Form, Key, MANY, Rules, Shape, ShapeId, TypeUse};
 
 /// Deeper elements than this are refused unread. R4's own resources end at
 /// about 12; extensions and nested sections may add to that.
@@ -87,29 +87,30 @@ impl<'a> Walk<'a> {
         let mut seen = 0_u128;
         let mut given = 0_u128;
         for (name, item) in map.iter() {
-            if shape.resource && name == "resourceType" {
+            if shape.resource && same(name.as_bytes(), b"resourceType") {
                 continue;
             }
-            let bare = name.strip_prefix('_').unwrap_or(name);
+            let companion = name.as_bytes().first() == Some(&b'_');
+            let bare = name.get(usize::from(companion)..).unwrap_or(name);
             let Some((key, element, ty)) = find(shape, bare) else {
                 self.unknown(shape, name, path);
                 continue;
             };
             let bit = 1_u128 << key.element;
             let path = path.key(name);
-            if bare.len() == name.len() {
+            if companion {
+                self.companion(element, ty, item, &path);
+            } else {
                 if given & bit != 0 {
                     let what = format!("`{}[x]` is given twice, in different types; keep one", element.name);
                     self.error(&path, "choice", what);
                 }
                 given |= bit;
                 self.property(Slot { element, ty }, item, Companion(map, name), &path);
-            } else {
-                self.companion(element, ty, item, &path);
             }
             seen |= bit;
         }
-        if map.keys().all(|key| key == "id") {
+        if map.len() <= 1 && map.keys().all(|key| key == "id") {
             self.error(path, "ele-1", "is empty; give it a value or leave it out");
         }
         self.missing(shape, shape.required & !seen, path);
@@ -224,120 +225,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// One value of an element.
-    pub(crate) fn item(&mut self, element: &'a Element, ty: &'a TypeUse, value: Json<'a>, path: &Path<'_>) {
-        match ty.form {
-            Form::Primitive(primitive) => {
-                if !self.primitive(primitive, value, path) {
-                    return;
-                }
-            }
-            Form::Object(..) if self.place.is_none() && path.is_entry_resource() => {
-                // A profile of the Bundle demands a profile of this entry.
-                if let Some(entry) = path.entry_index() {
-                    let place = Place { entry, contained: None };
-                    let demands = ty.profiles.iter().map(|p| Demand { place, choices: Choices::One(*p) });
-                    self.demands.extend(demands);
-                }
-            }
-            Form::Object(shape, special) => {
-                self.object(shape, value, path);
-                if !value.is_map() {
-                    return;
-                }
-                for profile in &ty.profiles {
-                    self.object(*profile, value, path);
-                }
-                self.special(special, ty, value, path);
-            }
-            Form::Resource => self.inline(value, path),
-            Form::Unknown => {}
-        }
-        if let Some(rare) = &element.rare {
-            self.values(rare, value, path);
-        }
-        if let Some(binding) = element.binding {
-            self.bound(binding, ty, value, path);
-        }
-        for &at in &element.invariants {
-            invariant::check(self, at, value, path);
-        }
-    }
-
-    /// Whether the value is of the primitive's type and form.
-    #[inline]
-    fn primitive(&mut self, primitive: Primitive, value: Json<'a>, path: &Path<'_>) -> bool {
-        match primitive::check(primitive, value) {
-            Err(Fault::Type(what)) => {
-                self.error(path, "type", format!("must be {what}"));
-                return false;
-            }
-            Err(Fault::Format(how)) => {
-                self.error(path, "format", how);
-                return false;
-            }
-            Ok(()) => {}
-        }
-        let Json::Text(text) = value else { return true };
-        match primitive {
-            Primitive::Xhtml => match xhtml::check(text) {
-                Err(xhtml::Fault::Form(what)) => self.error(path, "txt-1", format!("the narrative {what}")),
-                Err(xhtml::Fault::Blank) => {
-                    self.error(path, "txt-2", "the narrative has nothing to read: write some text");
-                }
-                Ok(()) => {}
-            },
-            // An attachment's url may lead to a Binary of the same document.
-            Primitive::Url => self.links.extend(self.document.by_url(text)),
-            _ => {}
-        }
-        true
-    }
-
-    #[inline]
-    fn special(&mut self, special: Special, ty: &'a TypeUse, value: Json<'a>, path: &Path<'_>) {
-        match special {
-            Special::Reference => self.reference(ty, value, path),
-            Special::Coding => self.coding(value, path),
-            Special::Identifier | Special::Quantity => self.absolute(value, path),
-            Special::Attachment => attachment::check(self, value, path),
-            Special::Extension => {
-                let url = value.text("url");
-                if url.is_some_and(|url| !url.contains(':')) && !path.is_in_extension() {
-                    let what = "must be the absolute URL of the extension's definition";
-                    self.error(&path.key("url"), "extension-url", what);
-                }
-                if let Some(profile) = url.and_then(|url| self.rules.profile(url)) {
-                    self.object(profile.shape, value, path);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn values(&mut self, rare: &Rare, value: Json<'_>, path: &Path<'_>) {
-        if let Some(fixed) = rare.fixed.as_ref().filter(|fixed| !value.equals(fixed)) {
-            self.error(path, "fixed", format!("must be exactly {fixed}"));
-        }
-        if let Some(pattern) = rare.pattern.as_ref().filter(|pattern| !value.contains(pattern)) {
-            self.error(path, "pattern", format!("must hold {pattern}"));
-        }
-        if let Some(most) = rare.max_length
-            && value.as_str().is_some_and(|s| s.chars().count() as u64 > most)
-        {
-            self.error(path, "max-length", format!("must have at most {most} characters"));
-        }
-        let number = value.as_f64();
-        if let Some(least) = rare.min_value.filter(|least| number.is_some_and(|n| n < *least)) {
-            self.error(path, "min-value", format!("must be at least {least}"));
-        }
-        if let Some(most) = rare.max_value.filter(|most| number.is_some_and(|n| n > *most)) {
-            self.error(path, "max-value", format!("must be at most {most}"));
-        }
-    }
-
     /// A resource inside another: contained, or of a Bundle in an entry.
-    fn inline(&mut self, value: Json<'a>, path: &Path<'_>) {
+    pub(crate) fn inline(&mut self, value: Json<'a>, path: &Path<'_>) {
         if self.place.is_none() {
             // Entries are walked one by one, against what each has to meet.
             if !value.is_map() {

@@ -2,6 +2,11 @@
 //! allows, with something to read (txt-1, txt-2). One pass, no recursion, no
 //! entities that could grow.
 
+mod names;
+
+use crate::bytes::{equal, first, same};
+use names::{is_attribute, is_element};
+
 /// What a narrative has wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -9,135 +14,6 @@ pub(crate) enum Fault {
     Form(&'static str),
     /// Nothing to read (txt-2).
     Blank,
-}
-
-/// Elements of HTML 4.0 chapters 7 to 11 and 15, without forms, as FHIR allows. As bytes they are told apart letter by
-/// letter, as texts they would be compared one after the other.
-fn is_element(name: &str) -> bool {
-    matches!(
-        name.as_bytes(),
-        b"a" | b"abbr"
-            | b"acronym"
-            | b"address"
-            | b"b"
-            | b"bdo"
-            | b"big"
-            | b"blockquote"
-            | b"br"
-            | b"caption"
-            | b"cite"
-            | b"code"
-            | b"col"
-            | b"colgroup"
-            | b"dd"
-            | b"del"
-            | b"dfn"
-            | b"div"
-            | b"dl"
-            | b"dt"
-            | b"em"
-            | b"h1"
-            | b"h2"
-            | b"h3"
-            | b"h4"
-            | b"h5"
-            | b"h6"
-            | b"hr"
-            | b"i"
-            | b"img"
-            | b"ins"
-            | b"kbd"
-            | b"li"
-            | b"map"
-            | b"area"
-            | b"ol"
-            | b"p"
-            | b"pre"
-            | b"q"
-            | b"samp"
-            | b"small"
-            | b"span"
-            | b"strong"
-            | b"sub"
-            | b"sup"
-            | b"table"
-            | b"tbody"
-            | b"td"
-            | b"tfoot"
-            | b"th"
-            | b"thead"
-            | b"tr"
-            | b"tt"
-            | b"ul"
-            | b"var"
-            | b"u"
-            | b"s"
-            | b"strike"
-            | b"center"
-            | b"font"
-    )
-}
-
-/// Attributes that FHIR allows, of any element.
-fn is_attribute(name: &str) -> bool {
-    matches!(
-        name.as_bytes(),
-        b"title"
-            | b"style"
-            | b"class"
-            | b"id"
-            | b"lang"
-            | b"xml:lang"
-            | b"xml:space"
-            | b"dir"
-            | b"accesskey"
-            | b"tabindex"
-            | b"span"
-            | b"width"
-            | b"height"
-            | b"align"
-            | b"valign"
-            | b"char"
-            | b"charoff"
-            | b"abbr"
-            | b"axis"
-            | b"headers"
-            | b"scope"
-            | b"rowspan"
-            | b"colspan"
-            | b"href"
-            | b"hreflang"
-            | b"name"
-            | b"rel"
-            | b"rev"
-            | b"charset"
-            | b"type"
-            | b"coords"
-            | b"shape"
-            | b"src"
-            | b"alt"
-            | b"longdesc"
-            | b"usemap"
-            | b"ismap"
-            | b"cite"
-            | b"datetime"
-            | b"summary"
-            | b"border"
-            | b"frame"
-            | b"rules"
-            | b"cellspacing"
-            | b"cellpadding"
-            | b"nowrap"
-            | b"bgcolor"
-            | b"color"
-            | b"size"
-            | b"face"
-            | b"compact"
-            | b"start"
-            | b"value"
-            | b"clear"
-            | b"noshade"
-    )
 }
 
 const NAMESPACE: &str = "http://www.w3.org/1999/xhtml";
@@ -163,6 +39,20 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
         return Err(Fault::Form("ends before every element is closed"));
     }
     if scan.readable { Ok(()) } else { Err(Fault::Blank) }
+}
+
+/// The same of what [`crate::narrative`] wrote, which is well formed whatever its words are (a test there holds it to
+/// that): looked at up to the first of them.
+pub(crate) fn check_written(text: &str) -> Result<(), Fault> {
+    debug_assert!(!matches!(check(text), Err(Fault::Form(_))), "what is written here is well formed");
+    let mut scan = Scan { rest: text, open: Vec::with_capacity(8), readable: false };
+    while !scan.rest.is_empty() {
+        scan.step()?;
+        if scan.readable {
+            return Ok(());
+        }
+    }
+    Err(Fault::Blank)
 }
 
 struct Scan<'a> {
@@ -192,7 +82,11 @@ impl<'a> Scan<'a> {
 
     fn close(&mut self, tag: &'a str) -> Result<(), Fault> {
         let innermost = self.open.pop();
-        if let Some(rest) = innermost.and_then(|name| tag.strip_prefix(name)?.strip_prefix('>')) {
+        let closed = |name: &str| {
+            let (head, rest) = tag.split_at_checked(name.len())?;
+            rest.strip_prefix('>').filter(|_| same(head.as_bytes(), name.as_bytes()))
+        };
+        if let Some(rest) = innermost.and_then(closed) {
             self.rest = rest;
             return Ok(());
         }
@@ -205,10 +99,10 @@ impl<'a> Scan<'a> {
     }
 
     fn words(&mut self) -> Result<(), Fault> {
-        // Texts between tags are short: going through them takes less time than a search that pays off later.
-        let plain = self.rest.bytes().position(|b| matches!(b, b'<' | b'&')).unwrap_or(self.rest.len());
-        let further = self.rest.bytes().skip(plain).position(|b| b == b'<');
-        let (words, rest) = self.rest.split_at(further.map_or(self.rest.len(), |more| plain + more));
+        let text = self.rest.as_bytes();
+        let plain = first(text, |eight| equal(eight, b'<') | equal(eight, b'&')).unwrap_or(text.len());
+        let further = first(text.get(plain..).unwrap_or_default(), |eight| equal(eight, b'<'));
+        let (words, rest) = self.rest.split_at(further.map_or(text.len(), |more| plain + more));
         if words.len() > plain {
             entities(words)?;
         }
@@ -218,17 +112,17 @@ impl<'a> Scan<'a> {
     }
 
     fn element(&mut self, tag: &'a str) -> Result<(), Fault> {
+        let root = self.open.is_empty();
+        if let Some((name, after)) = bare(tag).filter(|_| !root) {
+            self.rest = after;
+            return self.enter(name);
+        }
         let (name, mut rest) = split_name(tag);
         if !is_element(name) {
             return Err(Fault::Form(
                 "uses an element that FHIR does not allow; only basic formatting in lower case, \
                  no scripts, forms, frames or objects",
             ));
-        }
-        let root = self.open.is_empty();
-        if let Some(after) = rest.strip_prefix('>').filter(|_| !root && name != "img") {
-            self.rest = after;
-            return self.enter(name);
         }
         let mut namespace = false;
         let mut seen: Vec<&str> = Vec::new();
@@ -276,6 +170,15 @@ impl<'a> Scan<'a> {
         }
         Ok(())
     }
+}
+
+/// The name of a tag that has nothing else, and what follows it; of an image no such is asked.
+fn bare(tag: &str) -> Option<(&str, &str)> {
+    // No name of an element is longer.
+    let head = tag.as_bytes();
+    let end = first(head.get(..16).unwrap_or(head), |eight| equal(eight, b'>'))?;
+    let (name, after) = tag.split_at_checked(end)?;
+    (is_element(name) && name != "img").then_some((name, after.get(1..)?))
 }
 
 fn split_name(text: &str) -> (&str, &str) {

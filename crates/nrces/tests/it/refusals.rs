@@ -91,6 +91,19 @@ fn wrong_types_point_at_the_value_and_do_not_repeat_it() {
     }
 }
 
+/// JSON is UTF-8 (RFC 8259, section 8.1), in fields that nothing reads too.
+#[test]
+fn text_that_is_not_utf_8_is_not_json() {
+    let example = example_value(HiType::OPConsultation, "typical").to_string();
+    for field in ["strange", "authoredOn"] {
+        let mut data = format!("{{\"{field}\":\"?\",{}", example.trim_start_matches('{')).into_bytes();
+        let at = data.iter().position(|b| *b == b'?').unwrap();
+        data[at] = 0xFF;
+        let issues = nrces::build_slice(HiType::OPConsultation, &data, &context()).err().unwrap_or_default();
+        assert!(issues.iter().any(|i| i.is_error() && i.rule == "input.json"), "{field}: {issues:#?}");
+    }
+}
+
 #[test]
 fn text_that_is_not_json_is_told_with_its_line() {
     let issues = nrces::build_slice(HiType::Invoice, b"{\n  \"invoiceNumber\": ,\n}", &Context::default())

@@ -12,7 +12,7 @@ use tokio::sync::{OnceCell, RwLock};
 
 use super::build::{Builder, NewEntry};
 use super::error::TerminologyError;
-use super::query::Abbreviations;
+use super::query::{Abbreviations, typed};
 use super::release::{Ranked, Release};
 use super::words::words;
 
@@ -121,15 +121,17 @@ impl Index {
     /// that is too little, also words like them; and if that is nothing, some of them.
     pub async fn search(&self, search: Search<'_>) -> Result<Vec<Found>, TerminologyError> {
         let releases = self.releases().await?;
-        let abbreviations = &self.inner.abbreviations;
+        let typed = typed(search.text, &self.inner.abbreviations);
         let mut ranked: Vec<(usize, Ranked)> = Vec::new();
-        for (order, release) in releases.iter().enumerate() {
-            let found = release.get().search(&search, abbreviations).await?;
+        // Each has words of its own, by which it guesses.
+        let mut guesses = vec![typed; releases.len()];
+        for (order, (release, typed)) in releases.iter().zip(&mut guesses).enumerate() {
+            let found = release.get().search(&search, typed).await?;
             ranked.extend(found.into_iter().map(|ranked| (order, ranked)));
         }
         if ranked.is_empty() {
-            for (order, release) in releases.iter().enumerate() {
-                let found = release.get().search_some(&search, abbreviations).await?;
+            for (order, (release, typed)) in releases.iter().zip(&mut guesses).enumerate() {
+                let found = release.get().search_some(&search, typed).await?;
                 ranked.extend(found.into_iter().map(|ranked| (order, ranked)));
             }
         }

@@ -11,6 +11,7 @@
 //! What belongs to a facility, its own codes and what they stand for, is in the store itself ([`LocalMapping`]).
 
 mod build;
+mod distance;
 mod error;
 mod index;
 mod local;

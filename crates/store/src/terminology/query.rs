@@ -19,8 +19,8 @@ pub(super) struct Typed {
     pub word: String,
     /// What it may be short for.
     pub long: Vec<Vec<String>>,
-    /// What it may have been meant to be.
-    pub near: Vec<Near>,
+    /// What it may have been meant to be, once that was looked up.
+    pub near: Option<Vec<Near>>,
 }
 
 /// How a typed word is compared.
@@ -48,16 +48,21 @@ pub(super) fn typed(text: &str, abbreviations: &Abbreviations) -> Vec<Typed> {
     all.truncate(MAX_WORDS);
     let typed = |word: String| Typed {
         long: abbreviations.get(&word).cloned().unwrap_or_default(),
-        near: Vec::new(),
+        near: None,
         word,
     };
     all.into_iter().map(typed).collect()
 }
 
 impl Typed {
-    /// Looks up what it may have been meant to be.
-    pub fn guess(&mut self, vocabulary: &Vocabulary) {
-        self.near = vocabulary.near(&self.word, MAX_NEAR);
+    /// Looks up what it may have been meant to be, once.
+    pub fn guess(&mut self, vocabulary: &Vocabulary) -> &[Near] {
+        self.near.get_or_insert_with(|| vocabulary.near(&self.word, MAX_NEAR))
+    }
+
+    /// What it may have been meant to be, as far as that is known.
+    pub fn near(&self) -> &[Near] {
+        self.near.as_deref().unwrap_or_default()
     }
 
     /// As a part of an FTS5 expression. Words hold letters and digits only, so quoting them is enough.
@@ -69,7 +74,7 @@ impl Typed {
             choices.push(format!("({})", all.join(" AND ")));
         }
         if manner == Manner::Near {
-            choices.extend(self.near.iter().map(|near| format!("\"{}\"", near.word)));
+            choices.extend(self.near().iter().map(|near| format!("\"{}\"", near.word)));
         }
         format!("({})", choices.join(" OR "))
     }
@@ -107,7 +112,7 @@ mod tests {
         let mut typed = typed("hb low", &abbreviations());
         let whole = "(\"hb\" OR (\"hemoglobin\") OR (\"heart\" AND \"block\")) AND (\"low\")";
         assert_eq!(all_of(&typed, Manner::Whole), whole);
-        typed[1].near.push(Near { word: "slow".into(), distance: 1 });
+        typed[1].near = Some(vec![Near { word: "slow".into(), distance: 1 }]);
         assert_eq!(all_of(&typed[1..], Manner::Beginning), "(\"low\"*)");
         assert_eq!(all_of(&typed[1..], Manner::Near), "(\"low\"* OR \"slow\")");
     }

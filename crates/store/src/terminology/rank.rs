@@ -90,7 +90,7 @@ fn meet(typed: &Typed, words: &[String]) -> Met {
     for word in words.iter().filter(|word| word.starts_with(&typed.word)) {
         offer(0.5 + 0.3 * typed.word.len() as f64 / word.len() as f64, 1);
     }
-    for near in typed.near.iter().filter(|near| has(&near.word)) {
+    for near in typed.near().iter().filter(|near| has(&near.word)) {
         offer(0.85 - 0.15 * f64::from(near.distance), 1);
     }
     best
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_typing_error_costs_less_than_a_missing_word() {
         let mut typed = plain("diabtes type");
-        typed[0].near.push(Near { word: "diabetes".into(), distance: 1 });
+        typed[0].near = Some(vec![Near { word: "diabetes".into(), distance: 1 }]);
         let concepts: [(&str, &[&str]); 3] = [("Diabetes type 2", &[]), ("Type", &[]), ("Gout", &[])];
         in_order(&typed, &concepts);
     }

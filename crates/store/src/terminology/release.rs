@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::build::{Builder, FORMAT};
 use super::error::TerminologyError;
 use super::index::{Found, Search};
-use super::query::{Abbreviations, Manner, Typed, all_of, typed};
+use super::query::{Manner, Typed, all_of};
 use super::rank::merit;
 use super::vocabulary::Vocabulary;
 
@@ -106,35 +106,33 @@ impl Release {
     }
 
     /// Matches of all typed words among the first few hundred in the order of merit, unsorted. Typing errors are looked
-    /// into if there are fewer than are wanted.
+    /// into if there are fewer than are wanted; then `typed` tells what was meant.
     pub async fn search(
         &self,
         search: &Search<'_>,
-        abbreviations: &Abbreviations,
+        typed: &mut [Typed],
     ) -> Result<Vec<Ranked>, TerminologyError> {
-        let mut typed = typed(search.text, abbreviations);
-        let Some(mut found) = self.candidates(search, &typed) else { return Ok(Vec::new()) };
-        found.add(&all_of(&typed, Manner::Whole), WHOLE).await?;
-        found.add(&all_of(&typed, Manner::Beginning), PART).await?;
-        if found.rows.len() < search.limit && self.guess(&mut typed, found.rows.is_empty()) {
-            found.add(&all_of(&typed, Manner::Near), PART).await?;
+        let Some(mut found) = self.candidates(search, typed) else { return Ok(Vec::new()) };
+        found.add(&all_of(&*typed, Manner::Whole), WHOLE).await?;
+        found.add(&all_of(&*typed, Manner::Beginning), PART).await?;
+        if found.rows.len() < search.limit && self.guess(typed, found.rows.is_empty()) {
+            found.add(&all_of(&*typed, Manner::Near), PART).await?;
         }
-        Ok(found.rank(&typed))
+        Ok(found.rank(typed))
     }
 
-    /// Matches of some of the typed words, where nothing matches all.
+    /// Matches of some of the words of a search that found nothing here.
     pub async fn search_some(
         &self,
         search: &Search<'_>,
-        abbreviations: &Abbreviations,
+        typed: &mut [Typed],
     ) -> Result<Vec<Ranked>, TerminologyError> {
-        let mut typed = typed(search.text, abbreviations);
-        let Some(mut found) = self.candidates(search, &typed) else { return Ok(Vec::new()) };
+        let Some(mut found) = self.candidates(search, typed) else { return Ok(Vec::new()) };
         if typed.len() > 1 {
-            self.guess(&mut typed, true);
-            found.add_some(&typed).await?;
+            self.guess(typed, true);
+            found.add_some(typed).await?;
         }
-        Ok(found.rank(&typed))
+        Ok(found.rank(typed))
     }
 
     /// None if nothing can be found here.
@@ -152,8 +150,7 @@ impl Release {
         let mut any = false;
         for typed in typed {
             if all || (typed.long.is_empty() && self.vocabulary.beginning(&typed.word) == 0) {
-                typed.guess(&self.vocabulary);
-                any |= !typed.near.is_empty();
+                any |= !typed.guess(&self.vocabulary).is_empty();
             }
         }
         any
@@ -187,7 +184,7 @@ impl Candidates<'_> {
     async fn add_some(&mut self, typed: &[Typed]) -> Result<(), TerminologyError> {
         let mut known: Vec<(u64, &Typed)> = Vec::new();
         for typed in typed {
-            let near = typed.near.iter().map(|near| near.word.as_str());
+            let near = typed.near().iter().map(|near| near.word.as_str());
             let long = typed.long.iter().flatten().map(String::as_str);
             let readings = std::iter::once(typed.word.as_str()).chain(near).chain(long);
             let count: u64 = readings.map(|word| self.release.vocabulary.beginning(word)).sum();
@@ -200,7 +197,9 @@ impl Candidates<'_> {
         let mut taken: Vec<&Typed> = Vec::new();
         for (_, typed) in known {
             taken.push(typed);
-            if self.ask(&all_of(taken.iter().copied(), Manner::Near), 1).await?.is_empty() {
+            // Each word by itself is in some concept of all systems together.
+            let sure = taken.len() == 1 && self.system < 0 && typed.long.is_empty();
+            if !sure && self.ask(&all_of(taken.iter().copied(), Manner::Near), 1).await?.is_empty() {
                 taken.pop();
             }
         }

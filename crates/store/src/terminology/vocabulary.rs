@@ -1,5 +1,6 @@
 //! All words of a code system, held in memory: whether any begins like a typed one, and which are close to it.
 
+use super::distance::Pattern;
 use super::error::TerminologyError;
 
 /// The words in alphabetical order, with how many concepts have each.
@@ -7,13 +8,14 @@ use super::error::TerminologyError;
 pub(super) struct Vocabulary {
     text: String,
     words: Vec<Word>,
+    /// Which letters each word has, apart, since every search for a mistyped word goes through all of them.
+    letters: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Word {
     start: u32,
     count: u32,
-    letters: u32,
     length: u16,
 }
 
@@ -43,7 +45,8 @@ impl Vocabulary {
             return;
         };
         self.text.push_str(word);
-        self.words.push(Word { start, count, letters: letters(word), length });
+        self.words.push(Word { start, count, length });
+        self.letters.push(letters(word));
     }
 
     /// As it is kept in a file.
@@ -85,29 +88,35 @@ impl Vocabulary {
     /// Up to `limit` words that a typed one may have been meant to be, closest and then commonest first. The typed one may
     /// also be their beginning. Short words are not guessed.
     pub fn near(&self, typed: &str, limit: usize) -> Vec<Near> {
-        let letters_typed = letters(typed);
-        let typed: Vec<char> = typed.chars().collect();
-        let most = match typed.len() {
+        let most = match typed.chars().count() {
             0..=3 => return Vec::new(),
             4..=6 => 1,
             _ => 2,
         };
-        let mut rows = Rows::default();
+        let Some(pattern) = Pattern::new(typed, most) else { return Vec::new() };
+        let letters_typed = letters(typed);
+        let start_typed = typed.chars().next();
         let mut found = Vec::new();
-        for word in &self.words {
+        for (word, letters) in self.words.iter().zip(&self.letters) {
             // Every letter that the word lacks must have been a mistake.
-            if (letters_typed & !word.letters).count_ones() > u32::from(most) {
+            if (letters_typed & !letters).count_ones() > most {
                 continue;
             }
             let text = self.text(word);
-            if let Some((distance, whole)) = rows.distance(&typed, text, most) {
-                let strange_start = text.chars().next() != typed.first().copied();
+            if let Some((distance, whole)) = pattern.distance(text) {
+                let strange_start = text.chars().next() != start_typed;
                 found.push((distance, strange_start, !whole, std::cmp::Reverse(word.count), text));
             }
         }
         found.sort_unstable();
         found.truncate(limit);
-        found.into_iter().map(|(distance, .., text)| Near { word: text.to_owned(), distance }).collect()
+        found
+            .into_iter()
+            .map(|(distance, .., text)| Near {
+                word: text.to_owned(),
+                distance: u8::try_from(distance).unwrap_or(u8::MAX),
+            })
+            .collect()
     }
 }
 
@@ -121,71 +130,6 @@ fn letters(word: &str) -> u32 {
         };
         letters | 1 << bit
     })
-}
-
-/// Work space of the comparison.
-#[derive(Debug, Default)]
-struct Rows {
-    word: Vec<char>,
-    before: Vec<u8>,
-    last: Vec<u8>,
-    now: Vec<u8>,
-}
-
-impl Rows {
-    /// The optimal string alignment distance to the word, or to its beginning if that is smaller; and whether it is to the
-    /// whole word. None if it is more than `most`.
-    fn distance(&mut self, typed: &[char], word: &str, most: u8) -> Option<(u8, bool)> {
-        self.word.clear();
-        self.word.extend(word.chars().take(typed.len() + usize::from(most) + 1));
-        let width = self.word.len() + 1;
-        if width + usize::from(most) <= typed.len() {
-            return None;
-        }
-        self.last.clear();
-        self.last.extend((0..width).map(|place| u8::try_from(place).unwrap_or(u8::MAX)));
-        self.before.clear();
-        let mut previous = None;
-        for (row, letter) in typed.iter().enumerate() {
-            let smallest = self.row(row, *letter, previous);
-            if smallest > most {
-                return None;
-            }
-            previous = Some(*letter);
-        }
-        let whole = self.last.last().copied().filter(|_| self.word.len() == word.chars().count());
-        let beginning = self.last.iter().copied().min()?;
-        match whole {
-            Some(whole) if whole <= beginning => Some((whole, true)),
-            _ => Some((beginning, false)),
-        }
-        .filter(|(distance, _)| *distance <= most)
-    }
-
-    /// Fills in the row of one typed letter and says its smallest value.
-    fn row(&mut self, row: usize, letter: char, previous: Option<char>) -> u8 {
-        let get = |row: &[u8], place: usize| row.get(place).copied().unwrap_or(u8::MAX);
-        self.now.clear();
-        let mut left = u8::try_from(row + 1).unwrap_or(u8::MAX);
-        self.now.push(left);
-        let mut smallest = left;
-        let mut other_before = None;
-        for (place, other) in self.word.iter().copied().enumerate() {
-            let wrong = u8::from(other != letter);
-            let mut value = get(&self.last, place).saturating_add(wrong);
-            value = value.min(left.saturating_add(1)).min(get(&self.last, place + 1).saturating_add(1));
-            if place > 0 && Some(other) == previous && other_before == Some(letter) {
-                value = value.min(get(&self.before, place - 1).saturating_add(1));
-            }
-            self.now.push(value);
-            smallest = smallest.min(value);
-            left = value;
-            other_before = Some(other);
-        }
-        std::mem::swap(&mut self.before, &mut self.last);
-        std::mem::swap(&mut self.last, &mut self.now);
-        smallest
-    }
 }
 
 #[cfg(test)]

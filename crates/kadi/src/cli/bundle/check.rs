@@ -6,8 +6,7 @@ use std::io::{BufWriter, Read as _, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use anyhow::Context as _;
@@ -19,6 +18,10 @@ use serde_json::Value;
 
 use super::ValidateArgs;
 use super::report::{Outcome, Style};
+use super::turns::Turns;
+
+/// How many outcomes may wait for that of a file before them, for each core.
+const AHEAD: usize = 64;
 
 /// From how many files on progress is worth showing.
 const MANY: usize = 20;
@@ -51,24 +54,27 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Checks files on all cores. No more of them are in memory than there are cores.
+    /// Checks files on all cores. No more of them are in memory than there are cores, and no more outcomes than may wait
+    /// for that of a file before them.
     fn files(&self, files: &[PathBuf]) -> std::io::Result<bool> {
-        let next = AtomicUsize::new(0);
         let workers = thread::available_parallelism().map_or(1, NonZero::get).min(files.len());
-        let (sender, receiver) = sync_channel(workers * 2);
+        let turns = Turns::new(files.len(), workers * AHEAD);
+        let (sender, receiver) = channel();
         thread::scope(|scope| {
             for _ in 0..workers {
-                let sender = sender.clone();
-                let next = &next;
-                scope.spawn(move || self.work(files, next, &sender));
+                let (sender, turns) = (sender.clone(), &turns);
+                scope.spawn(move || self.work(files, turns, &sender));
             }
             drop(sender);
-            tell(&receiver, files.len())
+            // The workers stop too once nothing can be told.
+            let told = tell(&receiver, &turns);
+            turns.stop();
+            told
         })
     }
 
-    fn work(&self, files: &[PathBuf], next: &AtomicUsize, sender: &SyncSender<Checked>) {
-        while let Some((place, file)) = take(files, next) {
+    fn work(&self, files: &[PathBuf], turns: &Turns, sender: &Sender<Checked>) {
+        while let Some((place, file)) = turns.take().and_then(|place| Some((place, files.get(place)?))) {
             let outcome = Outcome { file: &file.to_string_lossy(), issues: self.file(file) };
             // Nobody listens once the output has gone away.
             if sender.send((place, outcome.told(self.style), outcome.is_valid())).is_err() {
@@ -83,11 +89,6 @@ impl Check<'_> {
             Err(issue) => vec![issue],
         }
     }
-}
-
-fn take<'f>(files: &'f [PathBuf], next: &AtomicUsize) -> Option<(usize, &'f Path)> {
-    let place = next.fetch_add(1, Ordering::Relaxed);
-    files.get(place).map(|file| (place, file.as_path()))
 }
 
 /// A file's JSON. What cannot be read or parsed is a problem of that file.
@@ -106,9 +107,9 @@ fn read(file: &Path) -> Result<Value, Issue> {
 }
 
 /// Writes what comes, each file in its turn.
-fn tell(receiver: &Receiver<Checked>, files: usize) -> std::io::Result<bool> {
+fn tell(receiver: &Receiver<Checked>, turns: &Turns) -> std::io::Result<bool> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let progress = progress(files);
+    let progress = progress(turns.files());
     let mut early = BTreeMap::new();
     let (mut turn, mut all_valid) = (0, true);
     for (place, text, valid) in receiver {
@@ -118,6 +119,7 @@ fn tell(receiver: &Receiver<Checked>, files: usize) -> std::io::Result<bool> {
             progress.suspend(|| out.write_all(text.as_bytes()))?;
             turn += 1;
         }
+        turns.told(turn);
         progress.inc(1);
     }
     progress.finish_and_clear();

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod report;
+mod turns;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::bytes::same;
 use crate::validate::document::{Document, Resolved};
 use crate::validate::json::{Json, List};
 
@@ -61,10 +62,11 @@ impl<'a> Facts<'a> {
 #[inline]
 pub(super) fn has(value: Json<'_>, name: &str) -> bool {
     let Some(map) = value.as_map() else { return false };
-    map.iter().any(|(key, v)| match key.strip_prefix('_') {
-        Some(bare) => bare == name,
-        None => key == name && !v.is_null(),
-    })
+    let beside = |key: &str| match key.as_bytes() {
+        [b'_', bare @ ..] => same(bare, name.as_bytes()),
+        _ => false,
+    };
+    map.get(name).is_some_and(|value| !value.is_null()) || map.keys().any(beside)
 }
 
 pub(super) fn list<'a>(value: Json<'a>, name: &str) -> List<'a> {

@@ -185,7 +185,7 @@ fn fragments<'a>(value: Json<'a>, into: &mut HashSet<&'a str>) {
     let mut open = vec![value];
     while let Some(value) = open.pop() {
         match value {
-            Json::Text(text) => into.extend(text.strip_prefix('#')),
+            Json::Text(text) | Json::Narrative(text) => into.extend(text.strip_prefix('#')),
             Json::List(items) => open.extend(items.iter()),
             Json::Map(map) => open.extend(map.iter().map(|(_, value)| value)),
             _ => {}
@@ -201,7 +201,7 @@ fn inv_1(f: &Facts<'_>) -> bool {
 }
 
 fn obs_7(f: &Facts<'_>) -> bool {
-    if !f.has_choice("value") || !f.has("component") {
+    if !f.has("component") || !f.has_choice("value") {
         return true;
     }
     let named = |coding: Json<'_>| {
