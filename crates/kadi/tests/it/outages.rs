@@ -12,6 +12,7 @@ use kadi::workers::MOST_APART;
 use reqwest::{Client, StatusCode};
 use sandbox::{CallFault, DiscoveryWanted, Fault, LinkingState, Plan, Sandbox, SandboxConfig};
 use serde_json::json;
+use store::on_both_databases;
 use store::testing::TestDatabase;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -32,7 +33,7 @@ impl World {
         self.sandbox.state().discover(&wanted).unwrap().transaction_id
     }
 
-    async fn until_answered(&self, transaction: &str) -> LinkingState {
+    async fn until_search_answered(&self, transaction: &str) -> LinkingState {
         let answered = async || {
             let state = self.sandbox.state().linking(transaction).unwrap().state;
             Some(state).filter(|state| *state != LinkingState::Discovering)
@@ -41,7 +42,7 @@ impl World {
     }
 
     async fn until_found(&self, transaction: &str) {
-        assert_eq!(self.until_answered(transaction).await, LinkingState::Discovered);
+        assert_eq!(self.until_search_answered(transaction).await, LinkingState::Discovered);
     }
 
     async fn metrics(&self) -> String {
@@ -65,7 +66,7 @@ on_both_databases! {
         let searched = world.search();
         let known = world.patient(patient.reference.as_str(), RAMESH).await;
         world.clock.jump(TEN_MINUTES);
-        world.until_answered(&searched).await;
+        world.until_search_answered(&searched).await;
         world.link_after(SECOND, &known, "visit-1", LinkState::Linked).await;
         world.link_after(SECOND, &known, "visit-2", LinkState::Linked).await;
         world.assert_clean().await;
