@@ -16,7 +16,7 @@ const DISPLAY: &str = "display";
 macro_rules! columns {
     () => {
         "c.patient_reference, c.reference, c.sealed, c.visit_date, c.hold, c.withdrawn_at, c.link_state, \
-         c.link_error, c.link_due_at, c.link_call, c.linked_types, c.created_at"
+         c.link_error, c.link_due_at, c.link_call, c.linked_types, c.linked_as, c.created_at"
     };
 }
 pub(crate) use columns;
@@ -99,7 +99,7 @@ impl Tx {
         let linked_at = (link.state == LinkState::Linked).then_some(now);
         self.execute(
             "UPDATE care_context SET link_state = $4, link_error = $5, link_due_at = $6, linked_types = $7, \
-             linked_at = COALESCE(linked_at, $8), updated_at = $9 \
+             linked_at = COALESCE(linked_at, $8), updated_at = $9, linked_as = $10 \
              WHERE facility_id = $1 AND patient_reference = $2 AND reference = $3",
             args![
                 facility.as_str(),
@@ -110,7 +110,8 @@ impl Tx {
                 link.due_at,
                 types.join(" "),
                 linked_at,
-                now
+                now,
+                link.linked_as.as_ref().map(PatientRef::as_str)
             ],
         )
         .await?;
@@ -295,6 +296,7 @@ impl Tx {
                 error: self.open_problem(row.opt_bytes("link_error")?)?,
                 due_at: row.opt_time("link_due_at")?,
                 linked_types: types.map_err(|error| StoreError::corrupt("HI types", error))?,
+                linked_as: row.opt_parse("linked_as")?,
             },
         })
     }

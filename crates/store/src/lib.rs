@@ -20,6 +20,7 @@ mod key;
 mod lease;
 mod link_request;
 mod master_key;
+mod merge;
 mod migrate;
 mod open;
 mod pace;
