@@ -195,23 +195,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets what was offered to a patient in discoveries, and ends their own links that are not done. Gives the
-    /// references of those.
-    pub async fn end_own_links(&mut self, facility: &FacilityId, patient: &PatientRef) -> Result<Vec<String>> {
-        let now = self.now();
-        let key = || args![facility.as_str(), patient.as_str()];
-        self.execute("DELETE FROM discovery WHERE facility_id = $1 AND patient_reference = $2", key()).await?;
-        let rows = self
-            .all(
-                "UPDATE link_request SET updated_at = $3, state = CASE WHEN state = 'confirmed' THEN 'refused' \
-                 ELSE 'failed' END WHERE facility_id = $1 AND patient_reference = $2 \
-                 AND state IN ('sending', 'sent', 'confirmed') RETURNING reference",
-                args![facility.as_str(), patient.as_str(), now],
-            )
-            .await?;
-        rows.iter().map(|row| row.text("reference")).collect()
-    }
-
     /// Those who were merged into this patient.
     pub async fn merged_with(
         &mut self,

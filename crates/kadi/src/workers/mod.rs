@@ -5,6 +5,7 @@
 
 mod backfill;
 mod bridge_watch;
+mod findings;
 mod inbox;
 mod outbox;
 mod own_calls;
