@@ -92,7 +92,10 @@ mod tests {
     fn what_is_no_key_or_no_algorithm_is_refused() {
         let (_, pem) = pair();
         for algorithm in ["", "none", "HS256", "ES256", "rs256"] {
-            assert_eq!(SignatureKey::from_pem(pem.as_bytes(), algorithm).unwrap_err(), SignatureKeyError::Algorithm);
+            assert_eq!(
+                SignatureKey::from_pem(pem.as_bytes(), algorithm).unwrap_err(),
+                SignatureKeyError::Algorithm
+            );
         }
         for bad in ["", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"] {
             assert_eq!(SignatureKey::from_pem(bad.as_bytes(), "RS256").unwrap_err(), SignatureKeyError::Key);

@@ -267,7 +267,8 @@ pub fn watch(config: &Config, gateway: &Gateway) -> Watch {
 
 fn signatures(config: &Config) -> anyhow::Result<Signatures> {
     let Some(path) = &config.consent.signature_key_file else { return Ok(Signatures::default()) };
-    let wrong = || format!("consent.signature_key_file = {} with consent.signature_algorithm", path.display());
+    let wrong =
+        || format!("consent.signature_key_file = {} with consent.signature_algorithm", path.display());
     let pem = std::fs::read(path).with_context(wrong)?;
     let key = SignatureKey::from_pem(&pem, &config.consent.signature_algorithm).with_context(wrong)?;
     Ok(Signatures { key: Some(key), required: config.consent.require_signature })

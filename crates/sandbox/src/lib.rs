@@ -20,7 +20,9 @@ pub use faults::{CallFault, CallbackFault, Fault, Plan, PushFault, When};
 pub use hiu::{KeyForm, RecordsWanted};
 pub use keys::{Forgery, KeyError};
 pub use phr::consents::{Granted, HiuNamed};
-pub use phr::{Choice, ConsentWanted, DiscoveryWanted, Frequency, Identifier, Renotify, ShareWanted, StatusWanted};
+pub use phr::{
+    Choice, ConsentWanted, DiscoveryWanted, Frequency, Identifier, Renotify, ShareWanted, StatusWanted,
+};
 pub use server::{Handle, serve};
 pub use steer::people::BridgeChange;
 pub use steer::{Figures, Idle, RawAnswer, RawCallback, SteerError, openapi};

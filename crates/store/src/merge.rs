@@ -106,8 +106,13 @@ impl Tx {
             .await?
             .is_some_and(|patient| patient.abha_address.is_some());
         // First those whose lookups are unique let go of them.
-        let gone =
-            Patient { mobile: None, abha_number: None, abha_address: None, identifiers: Vec::new(), ..from.clone() };
+        let gone = Patient {
+            mobile: None,
+            abha_number: None,
+            abha_address: None,
+            identifiers: Vec::new(),
+            ..from.clone()
+        };
         self.put_patient(facility, &gone).await?;
         self.put_patient(facility, into).await?;
         if learnt && !had_address {

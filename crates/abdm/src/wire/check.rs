@@ -1,8 +1,8 @@
 //! Whether a callback's body has its callback's shape, before anything is done with it.
 
 use super::{
-    BodyError, confirm, consent, context, discover, health_information, init, link, patient_status, read, share,
-    token, v05,
+    BodyError, confirm, consent, context, discover, health_information, init, link, patient_status, read,
+    share, token, v05,
 };
 use crate::path::Callback;
 

@@ -189,12 +189,36 @@ mod tests {
         let address = || Abha::Address("asha.rao@sbx".parse().unwrap());
         let number = || Abha::Number("91-1234-5678-9015".parse().unwrap());
         for (notification, status, whose) in [
-            (json!({"status": "DEACTIVATED", "patient": {"id": "asha.rao@sbx"}}), PatientStatus::Deactivated, address()),
-            (json!({"status": "deleted", "patient": {"id": "asha.rao@sbx"}}), PatientStatus::Deleted, address()),
-            (json!({"status": "REACTIVATED", "patient": {"id": "91-1234-5678-9015"}}), PatientStatus::Reactivated, number()),
-            (json!({"status": "OPT-OUT", "abhaAddress": "asha.rao@sbx", "abhaNumber": 91_123_456_789_015_u64}), PatientStatus::OptedOut, address()),
-            (json!({"status": "OPTED_OUT", "patient": null, "abhaNumber": "91123456789015"}), PatientStatus::OptedOut, number()),
-            (json!({"status": "ACTIVE", "patient": {"id": "91123456789015@sbx"}}), PatientStatus::Active, Abha::Address("91123456789015@sbx".parse().unwrap())),
+            (
+                json!({"status": "DEACTIVATED", "patient": {"id": "asha.rao@sbx"}}),
+                PatientStatus::Deactivated,
+                address(),
+            ),
+            (
+                json!({"status": "deleted", "patient": {"id": "asha.rao@sbx"}}),
+                PatientStatus::Deleted,
+                address(),
+            ),
+            (
+                json!({"status": "REACTIVATED", "patient": {"id": "91-1234-5678-9015"}}),
+                PatientStatus::Reactivated,
+                number(),
+            ),
+            (
+                json!({"status": "OPT-OUT", "abhaAddress": "asha.rao@sbx", "abhaNumber": 91_123_456_789_015_u64}),
+                PatientStatus::OptedOut,
+                address(),
+            ),
+            (
+                json!({"status": "OPTED_OUT", "patient": null, "abhaNumber": "91123456789015"}),
+                PatientStatus::OptedOut,
+                number(),
+            ),
+            (
+                json!({"status": "ACTIVE", "patient": {"id": "91123456789015@sbx"}}),
+                PatientStatus::Active,
+                Abha::Address("91123456789015@sbx".parse().unwrap()),
+            ),
         ] {
             assert_eq!(notice(&notification).unwrap(), (status, whose), "{notification}");
         }

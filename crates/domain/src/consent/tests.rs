@@ -49,10 +49,18 @@ enum Fault {
 impl Fault {
     fn all() -> Vec<Self> {
         let mut all = vec![Self::Unknown];
-        all.extend(ConsentStatus::ALL.iter().filter(|one| **one != ConsentStatus::Granted).map(|one| Self::Status(*one)));
+        all.extend(
+            ConsentStatus::ALL
+                .iter()
+                .filter(|one| **one != ConsentStatus::Granted)
+                .map(|one| Self::Status(*one)),
+        );
         all.extend([Self::WithoutArtefact, Self::Over, Self::OtherHip, Self::OtherHiu]);
         // Too early, too late, both, turned round, and wholly outside on either side.
-        all.extend([(-101, -10), (-50, 1), (-101, 1), (-10, -50), (-200, -150), (5, 6)].map(|(from, to)| Self::Range(from, to)));
+        all.extend(
+            [(-101, -10), (-50, 1), (-101, 1), (-10, -50), (-200, -150), (5, 6)]
+                .map(|(from, to)| Self::Range(from, to)),
+        );
         all.extend(Unusable::ALL.map(Self::Unusable));
         all.push(Self::NotTheirs);
         all

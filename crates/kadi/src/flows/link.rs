@@ -197,10 +197,7 @@ async fn call(
     Ok(())
 }
 
-fn entries(
-    (patient, known_as): (&Patient, &PatientRef),
-    batch: &[Candidate],
-) -> Result<Vec<PatientEntry>> {
+fn entries((patient, known_as): (&Patient, &PatientRef), batch: &[Candidate]) -> Result<Vec<PatientEntry>> {
     let mut entries = Vec::new();
     for hi_type in HiType::ALL {
         let mut contexts = Vec::new();

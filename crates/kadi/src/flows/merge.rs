@@ -54,7 +54,9 @@ pub async fn merge(
     let second_patient = tx.lock_patient(&facility.id, second).await?;
     let (gone, stays) =
         if from < into { (first_patient, second_patient) } else { (second_patient, first_patient) };
-    let (Some(gone), Some(stays)) = (gone, stays) else { return without_both(tx, facility, (from, into)).await };
+    let (Some(gone), Some(stays)) = (gone, stays) else {
+        return without_both(tx, facility, (from, into)).await;
+    };
     let survivor = match union(&gone, &stays) {
         Ok(survivor) => survivor,
         Err(conflict) => return Ok(Err(conflict)),
@@ -78,9 +80,10 @@ async fn without_both(
     facility: &Facility,
     (from, into): (&PatientRef, &PatientRef),
 ) -> Result<Result<Patient, Conflict>> {
-    let (gone_to, stays) =
-        (tx.survivor(&facility.id, from).await?, tx.survivor(&facility.id, into).await?);
-    let Some(patient) = tx.patient(&facility.id, &stays).await? else { return Ok(Err(Conflict::IntoUnknown)) };
+    let (gone_to, stays) = (tx.survivor(&facility.id, from).await?, tx.survivor(&facility.id, into).await?);
+    let Some(patient) = tx.patient(&facility.id, &stays).await? else {
+        return Ok(Err(Conflict::IntoUnknown));
+    };
     Ok(if gone_to != *from {
         if gone_to == stays { Ok(patient) } else { Err(Conflict::Before(gone_to)) }
     } else if tx.patient(&facility.id, from).await?.is_none() {

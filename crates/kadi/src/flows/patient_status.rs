@@ -103,9 +103,10 @@ async fn call_off(
     let problem = Problem {
         code: "abha_ended".to_owned(),
         message: format!("The ABHA is {status}"),
-        explanation: "ABDM told that the patient's ABHA was deactivated or deleted before this call was made. \
+        explanation:
+            "ABDM told that the patient's ABHA was deactivated or deleted before this call was made. \
                       Nothing was sent."
-            .to_owned(),
+                .to_owned(),
         at: tx.now(),
         until: None,
     };

@@ -166,8 +166,7 @@ impl Serving<'_> {
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in &page.entries {
             let bundle = tx.bundle(&self.facility.id, entry.record).await?;
-            let bundle =
-                bundle.ok_or_else(|| PageError::Never("The record was replaced".to_owned()))?;
+            let bundle = bundle.ok_or_else(|| PageError::Never("The record was replaced".to_owned()))?;
             entries.push((entry.care_context.clone(), bundle));
         }
         Ok(entries)

@@ -35,7 +35,9 @@ impl Api {
     }
 
     async fn location(&self, path: &str) -> (u16, String) {
-        let response = self.send(Method::GET, path, Some(&self.key(Some(crate::world::FACILITY)).await), String::new()).await;
+        let response = self
+            .send(Method::GET, path, Some(&self.key(Some(crate::world::FACILITY)).await), String::new())
+            .await;
         let location = response.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
         (response.status().as_u16(), location.unwrap_or_default())
     }

@@ -8,8 +8,8 @@ use domain::patient::Patient;
 use kadi::flows::link;
 use kadi::flows::visits::{self, TakenBack};
 use sandbox::{
-    AbhaStatus, ApiVersion, CallFault, ConsentWanted, Fault, LinkingState, RawCallback, RecordsWanted, StatusWanted,
-    TransferState,
+    AbhaStatus, ApiVersion, CallFault, ConsentWanted, Fault, LinkingState, RawCallback, RecordsWanted,
+    StatusWanted, TransferState,
 };
 use serde_json::json;
 use store::on_both_databases;
@@ -93,7 +93,7 @@ on_both_databases! {
             // Here none is held any more: the window between two token requests is over first.
             world.clock.advance(SECOND * 60 * 60 * 24);
         }
-        world.assert_clean().await;
+        world.assert_no_violations().await;
     }
 
     async fn a_notice_that_comes_again_or_about_a_stranger_is_answered_and_changes_nothing(database: TestDatabase) {

@@ -11,8 +11,8 @@ use domain::link::LinkState;
 use domain::patient::Patient;
 use kadi::flows::visits;
 use sandbox::{
-    AbhaStatus, ConsentStatus, ConsentWanted, HiuNamed, RawCallback, RecordsWanted, Renotify, Rules, SandboxConfig,
-    StatusWanted, TransferState,
+    AbhaStatus, ConsentStatus, ConsentWanted, HiuNamed, RawCallback, RecordsWanted, Renotify, Rules,
+    SandboxConfig, StatusWanted, TransferState,
 };
 use serde_json::{Value, json};
 use store::on_both_databases;
@@ -40,7 +40,10 @@ impl World {
         assert!(transfer.notified.is_none() && transfer.pages.is_empty(), "{what}");
         self.until_settled().await;
         assert_eq!(self.calls(ON_REQUEST).len(), answers + 1, "{what}: one answer");
-        assert!(self.calls("/hiu/push").is_empty() && self.calls(NOTIFY).is_empty(), "{what}: something left");
+        assert!(
+            self.calls("/hiu/push").is_empty() && self.calls(NOTIFY).is_empty(),
+            "{what}: something left"
+        );
         let mut tx = self.read().await;
         let transaction = transfer.transaction_id.parse().unwrap();
         assert!(tx.transfer(&id(), &transaction).await.unwrap().is_none(), "{what}: a transfer was begun");

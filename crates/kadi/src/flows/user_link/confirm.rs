@@ -80,8 +80,13 @@ async fn check(
         Verdict::Wrong { .. } => "The password was wrong.",
         Verdict::Locked(_) if was_locked => "Too many passwords were wrong: none is taken for a while.",
         Verdict::Locked(_) => {
-            tx.audit(&facility.id, "ABDM", "linking locked after wrong passwords", patient.reference.as_str())
-                .await?;
+            tx.audit(
+                &facility.id,
+                "ABDM",
+                "linking locked after wrong passwords",
+                patient.reference.as_str(),
+            )
+            .await?;
             "The password was wrong, once too often: none is taken for a while."
         }
     };
@@ -184,8 +189,7 @@ async fn linked(
     }
     let reference = patient.reference.clone();
     remember_address(tx, facility, request, patient).await?;
-    let data =
-        serde_json::json!({"patientRef": reference, "careContextRefs": references, "state": "linked"});
+    let data = serde_json::json!({"patientRef": reference, "careContextRefs": references, "state": "linked"});
     tx.raise(&facility.id, EventType::PatientLinked, data).await?;
     link::plan(ctx, tx, facility, &reference).await
 }

@@ -144,12 +144,11 @@ pub async fn put(
     caller: Caller,
     InFacility(facility): InFacility,
     CareContextPath(patient, reference): CareContextPath,
-    OriginalUri(uri): OriginalUri,
     Body(body): Body<CareContextBody>,
 ) -> Result<(StatusCode, Json<CareContextView>), Problem> {
     let mut tx = app.store.read().await?;
     let Some(known) = tx.patient(&facility.id, &patient).await? else {
-        return Err(missing(&mut tx, &facility, &patient, (Does::Change, &uri)).await);
+        return Err(missing(&mut tx, &facility, &patient, Does::Change).await);
     };
     let before = tx.care_context(&facility.id, &patient, &reference).await?;
     let (context, records) = body.read(patient.clone(), reference.clone(), before)?;
@@ -163,7 +162,7 @@ pub async fn put(
 
     let mut tx = app.store.begin().await?;
     let Some(patient) = tx.lock_patient(&facility.id, &patient).await? else {
-        return Err(missing(&mut tx, &facility, &patient, (Does::Change, &uri)).await);
+        return Err(missing(&mut tx, &facility, &patient, Does::Change).await);
     };
     let link = tx.care_context(&facility.id, &context.patient, &reference).await?.map(|it| it.link);
     let context = CareContext { link: link.unwrap_or_default(), ..context };
@@ -260,7 +259,7 @@ pub async fn get(
 ) -> Result<Json<CareContextView>, Problem> {
     let mut tx = app.store.read().await?;
     let Some(context) = tx.care_context(&facility.id, &patient, &reference).await? else {
-        return Err(missing(&mut tx, &facility, &patient, (Does::Read, &uri)).await);
+        return Err(missing(&mut tx, &facility, &patient, Does::Read(&uri)).await);
     };
     view(&mut tx, &facility, context).await.map(Json)
 }
@@ -299,13 +298,12 @@ pub async fn delete(
     caller: Caller,
     InFacility(facility): InFacility,
     CareContextPath(patient, reference): CareContextPath,
-    OriginalUri(uri): OriginalUri,
 ) -> Result<Response, Problem> {
     let mut tx = app.store.begin().await?;
     let taken_back =
         visits::take_back(&mut tx, &facility.id, &patient, &reference).await.map_err(flow_problem)?;
     let Some(taken_back) = taken_back else {
-        return Err(missing(&mut tx, &facility, &patient, (Does::Change, &uri)).await);
+        return Err(missing(&mut tx, &facility, &patient, Does::Change).await);
     };
     let (action, response) = match taken_back {
         TakenBack::Deleted => ("care context deleted", StatusCode::NO_CONTENT.into_response()),
@@ -340,11 +338,10 @@ pub async fn link(
     caller: Caller,
     InFacility(facility): InFacility,
     CareContextPath(patient, reference): CareContextPath,
-    OriginalUri(uri): OriginalUri,
 ) -> Result<(StatusCode, Json<CareContextView>), Problem> {
     let mut tx = app.store.begin().await?;
     let Some(known) = tx.lock_patient(&facility.id, &patient).await? else {
-        return Err(missing(&mut tx, &facility, &patient, (Does::Change, &uri)).await);
+        return Err(missing(&mut tx, &facility, &patient, Does::Change).await);
     };
     let context =
         tx.care_context(&facility.id, &patient, &reference).await?.ok_or_else(Problem::not_found)?;
@@ -454,7 +451,7 @@ pub async fn list_of_patient(
 ) -> Result<Json<List<CareContextView>>, Problem> {
     let mut tx = app.store.read().await?;
     if tx.patient(&facility.id, &patient).await?.is_none() {
-        return Err(missing(&mut tx, &facility, &patient, (Does::Read, &uri)).await);
+        return Err(missing(&mut tx, &facility, &patient, Does::Read(&uri)).await);
     }
     drop(tx);
     list(&app, &facility, Some(patient), &filter).await

@@ -71,12 +71,10 @@ fn told(conflict: Conflict) -> Problem {
             Problem::invalid(Vec::new()).field("/into", "the facility has no patient with this reference")
         }
         Conflict::Itself => conflict_at_into("a patient cannot be merged into themselves".to_owned()),
-        Conflict::Before(into) => {
-            Problem::conflict(format!("the patient was merged before, into {into}"))
-        }
-        Conflict::IntoGone(into) => {
-            conflict_at_into(format!("the patient named in `into` was merged themselves, into {into}: name that one"))
-        }
+        Conflict::Before(into) => Problem::conflict(format!("the patient was merged before, into {into}")),
+        Conflict::IntoGone(into) => conflict_at_into(format!(
+            "the patient named in `into` was merged themselves, into {into}: name that one"
+        )),
         Conflict::OtherNumber => Problem::conflict(
             "each of the two has an ABHA number, and they differ: they are not one person, or one number is wrong; \
              correct or remove it first",
@@ -97,21 +95,16 @@ fn told(conflict: Conflict) -> Problem {
 
 /// Whether a call only reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Does {
-    /// It may go on to where the patient is now.
-    Read,
+pub enum Does<'a> {
+    /// It may go on, from this address, to where the patient is now.
+    Read(&'a Uri),
     /// It must not change somebody whom the caller did not name.
     Change,
 }
 
 /// What is said about a patient who is not there under this reference: 404; if they were merged, 301 with the same address
 /// below the survivor for whoever reads, 409 for whoever would change something.
-pub async fn missing(
-    tx: &mut Tx,
-    facility: &Facility,
-    reference: &PatientRef,
-    (does, uri): (Does, &Uri),
-) -> Problem {
+pub async fn missing(tx: &mut Tx, facility: &Facility, reference: &PatientRef, does: Does<'_>) -> Problem {
     let survivor = match tx.survivor(&facility.id, reference).await {
         Ok(survivor) if survivor != *reference => survivor,
         Ok(_) => return Problem::not_found(),
@@ -119,7 +112,7 @@ pub async fn missing(
     };
     let detail = format!("the patient was merged into {survivor}");
     match does {
-        Does::Read => Problem::moved(moved_to(uri, &survivor)).detail(detail),
+        Does::Read(uri) => Problem::moved(moved_to(uri, &survivor)).detail(detail),
         Does::Change => Problem::conflict(format!("{detail}: use that reference")),
     }
 }

@@ -197,7 +197,7 @@ pub async fn get(
     let mut tx = app.store.read().await?;
     match tx.patient(&facility.id, &reference).await? {
         Some(patient) => Ok(Json(patient.into())),
-        None => Err(missing(&mut tx, &facility, &reference, (Does::Read, &uri)).await),
+        None => Err(missing(&mut tx, &facility, &reference, Does::Read(&uri)).await),
     }
 }
 
@@ -241,7 +241,11 @@ pub async fn list(
     let Some(search) = search else {
         let patients =
             tx.patients_from(&facility.id, &wanted, page.after()?.as_ref(), page.read_limit()).await?;
-        return Ok(Json(page.list(patients, |(place, _)| place.to_string(), |(_, it)| PatientView::from(it))));
+        return Ok(Json(page.list(
+            patients,
+            |(place, _)| place.to_string(),
+            |(_, it)| PatientView::from(it),
+        )));
     };
     by_name(&mut tx, &facility.id, &wanted, &page, &search).await.map(Json)
 }

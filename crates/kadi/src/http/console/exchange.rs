@@ -129,10 +129,7 @@ async fn consent(tx: &mut Tx, exchange: &Exchange) -> Result<Option<Consent>, No
     };
     let now = tx.now();
     let stored = tx.consent(&exchange.facility, &id).await?.map(|stored| as_of(stored, now));
-    Ok(stored.map(|stored| Consent {
-        status: stored.status.as_str(),
-        signature: stored.signature.as_str(),
-    }))
+    Ok(stored.map(|stored| Consent { status: stored.status.as_str(), signature: stored.signature.as_str() }))
 }
 
 async fn attempts(tx: &mut Tx, exchange: &Exchange) -> Result<Vec<Attempt>, NoPage> {

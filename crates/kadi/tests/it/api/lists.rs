@@ -129,7 +129,10 @@ async fn a_visit_withdrawn_stays_in_the_list_and_one_deleted_does_not() {
     }
     until_state(&api, &Api::in_facility("/patients/P1/care-contexts/linked"), "linked").await;
     for (visit, status) in [("linked", 200), ("held", 204)] {
-        assert_eq!(api.delete(&Api::in_facility(&format!("/patients/P1/care-contexts/{visit}"))).await.status, status);
+        assert_eq!(
+            api.delete(&Api::in_facility(&format!("/patients/P1/care-contexts/{visit}"))).await.status,
+            status
+        );
     }
     let (items, _) = api.page("/care-contexts", 10, None).await;
     assert_eq!(items.len(), 1);
@@ -155,7 +158,8 @@ async fn consents_transfers_and_exchanges_page_newest_first_and_an_over_one_show
     for n in 0..5 {
         api.world.clock.advance(SECOND_AGO);
         let end = api.world.core().clock.now() + Duration::from_secs(3600);
-        let wanted = ConsentWanted { data_erase_at: Some(end).filter(|_| n == 4), ..ConsentWanted::default() };
+        let wanted =
+            ConsentWanted { data_erase_at: Some(end).filter(|_| n == 4), ..ConsentWanted::default() };
         let consent = api.world.granted(wanted).await.consent_id;
         let asked = abdm.request_records(&RecordsWanted::under(&consent)).unwrap().transaction_id;
         abdm.closed_transfer(&asked, PATIENCE).await.unwrap();
@@ -181,10 +185,12 @@ async fn consents_transfers_and_exchanges_page_newest_first_and_an_over_one_show
     assert!(ids.len() >= 10, "a notice and a request for each consent: {}", ids.len());
 
     abdm.revoke(&consents[1], Renotify::default()).unwrap();
-    api.world.until(async || {
-        let shown = api.get(&Api::in_facility(&format!("/consents/{}", consents[1]))).await.body;
-        Some(()).filter(|()| shown["status"] == "REVOKED")
-    }).await;
+    api.world
+        .until(async || {
+            let shown = api.get(&Api::in_facility(&format!("/consents/{}", consents[1]))).await.body;
+            Some(()).filter(|()| shown["status"] == "REVOKED")
+        })
+        .await;
     api.world.until_settled().await;
     api.world.clock.advance(SECOND * 3600);
     // At this very moment, whether or not anybody has swept: it is over.
