@@ -7,15 +7,18 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr, Sqlite};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _, SqlSafeStr, Sqlite};
 
 use crate::audit::Audited;
 use crate::dialect::Dialect;
 use crate::error::{Result, StoreError};
 use crate::journal::Raised;
+use crate::session::Session;
 use crate::wake::{Queue, Wakes};
+use crate::writer::{Turn, Urgency, Writer};
 use crate::{Inner, Store};
 
 /// A value on its way into the database.
@@ -139,8 +142,11 @@ fn time(millisecond: i64) -> Result<Timestamp> {
 }
 
 enum Connection {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    /// That which writes.
+    Writer(Turn),
+    /// One of those that read, each statement by itself.
+    Reader(PoolConnection<Sqlite>),
+    Postgres(Session),
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it leaves no trace.
@@ -161,21 +167,28 @@ impl std::fmt::Debug for Tx {
 impl Store {
     /// Begins a transaction that writes. On SQLite it is the only one until it ends.
     pub async fn begin(&self) -> Result<Tx> {
+        self.begin_as(Urgency::Ordinary).await
+    }
+
+    /// Like [`Store::begin`], before all who wait already; for what must be answered at once and is done in a moment.
+    pub(crate) async fn begin_urgent(&self) -> Result<Tx> {
+        self.begin_as(Urgency::Urgent).await
+    }
+
+    async fn begin_as(&self, urgency: Urgency) -> Result<Tx> {
         let connection = match &self.inner.pools {
-            Pools::Sqlite { writer, .. } => {
-                Connection::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await.map_err(contended)?)
-            }
-            Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+            Pools::Sqlite { writer, .. } => Connection::Writer(writer.begin(urgency).await?),
+            Pools::Postgres(pool) => Connection::Postgres(Session::begin(pool).await?),
         };
         self.inner.alive().await;
         Ok(Tx::new(connection, &self.inner))
     }
 
-    /// Begins a transaction that only reads, beside whoever writes.
+    /// For reading only, beside whoever writes: each statement sees what is committed when it begins.
     pub async fn read(&self) -> Result<Tx> {
         let connection = match &self.inner.pools {
-            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
-            Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+            Pools::Sqlite { readers, .. } => Connection::Reader(readers.acquire().await?),
+            Pools::Postgres(pool) => Connection::Postgres(Session::new(pool).await?),
         };
         self.inner.alive().await;
         Ok(Tx::new(connection, &self.inner))
@@ -184,7 +197,7 @@ impl Store {
 
 /// The connections of a store.
 pub(crate) enum Pools {
-    Sqlite { writer: sqlx::SqlitePool, readers: sqlx::SqlitePool },
+    Sqlite { writer: Arc<Writer>, readers: sqlx::SqlitePool },
     Postgres(sqlx::PgPool),
 }
 
@@ -201,7 +214,7 @@ impl Tx {
 
     pub(crate) fn dialect(&self) -> Dialect {
         match self.connection {
-            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Writer(_) | Connection::Reader(_) => Dialect::Sqlite,
             Connection::Postgres(_) => Dialect::Postgres,
         }
     }
@@ -216,38 +229,52 @@ impl Tx {
     /// Runs a statement and says how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
         let sql = self.statement(sql);
-        Ok(match &mut self.connection {
-            Connection::Sqlite(connection) => sqlx::query_with(sql, sqlite_arguments(values))
+        let result = match &mut self.connection {
+            Connection::Writer(turn) => sqlx::query_with(sql, sqlite_arguments(values))
+                .execute(turn.connection()?)
+                .await
+                .map(|done| done.rows_affected()),
+            Connection::Reader(connection) => sqlx::query_with(sql, sqlite_arguments(values))
                 .execute(&mut **connection)
                 .await
-                .map_err(contended)?
-                .rows_affected(),
-            Connection::Postgres(connection) => sqlx::query_with(sql, postgres_arguments(values))
-                .execute(&mut **connection)
-                .await
-                .map_err(contended)?
-                .rows_affected(),
-        })
+                .map(|done| done.rows_affected()),
+            Connection::Postgres(session) => {
+                let query = sqlx::query_with(sql, postgres_arguments(values));
+                session
+                    .run(async |connection| query.execute(connection).await)
+                    .await
+                    .map(|done| done.rows_affected())
+            }
+        };
+        result.map_err(|error| self.heed(error))
     }
 
     pub(crate) async fn all(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
         let sql = self.statement(sql);
-        Ok(match &mut self.connection {
-            Connection::Sqlite(connection) => sqlx::query_with(sql, sqlite_arguments(values))
+        let result = match &mut self.connection {
+            Connection::Writer(turn) => sqlx::query_with(sql, sqlite_arguments(values))
+                .fetch_all(turn.connection()?)
+                .await
+                .map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
+            Connection::Reader(connection) => sqlx::query_with(sql, sqlite_arguments(values))
                 .fetch_all(&mut **connection)
                 .await
-                .map_err(contended)?
-                .into_iter()
-                .map(Row::Sqlite)
-                .collect(),
-            Connection::Postgres(connection) => sqlx::query_with(sql, postgres_arguments(values))
-                .fetch_all(&mut **connection)
-                .await
-                .map_err(contended)?
-                .into_iter()
-                .map(Row::Postgres)
-                .collect(),
-        })
+                .map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
+            Connection::Postgres(session) => {
+                let query = sqlx::query_with(sql, postgres_arguments(values));
+                let rows = session.run(async |connection| query.fetch_all(connection).await).await;
+                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
+            }
+        };
+        result.map_err(|error| self.heed(error))
+    }
+
+    /// What a failed statement means for whoever ran it, and for the transactions that share its commit.
+    fn heed(&mut self, error: sqlx::Error) -> StoreError {
+        if let Connection::Writer(turn) = &mut self.connection {
+            turn.heed(&error);
+        }
+        StoreError::or_contended(error)
     }
 
     pub(crate) async fn optional(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>> {
@@ -261,15 +288,14 @@ impl Tx {
     /// Runs a script of several statements without values.
     pub(crate) async fn script(&mut self, sql: String) -> Result<()> {
         let sql = AssertSqlSafe(sql).into_sql_str();
-        match &mut self.connection {
-            Connection::Sqlite(connection) => {
-                sqlx::raw_sql(sql).execute(&mut **connection).await?;
+        let result = match &mut self.connection {
+            Connection::Writer(turn) => sqlx::raw_sql(sql).execute(turn.connection()?).await.map(drop),
+            Connection::Reader(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
+            Connection::Postgres(session) => {
+                session.run(async |connection| sqlx::raw_sql(sql).execute(connection).await.map(drop)).await
             }
-            Connection::Postgres(connection) => {
-                sqlx::raw_sql(sql).execute(&mut **connection).await?;
-            }
-        }
-        Ok(())
+        };
+        result.map_err(|error| self.heed(error))
     }
 
     /// The time that this transaction writes.
@@ -312,22 +338,29 @@ impl Tx {
         self.write_audited().await?;
         self.write_raised().await?;
         self.inner.before_commit().await;
-        if let Connection::Postgres(connection) = &mut self.connection {
+        if let Connection::Postgres(session) = &mut self.connection
+            && !self.inner.signals.tells_others()
+        {
             for queue in self.wakes.iter() {
-                sqlx::query("SELECT pg_notify(left('kadi.' || current_schema(), 63), $1)")
-                    .bind(queue.as_str())
-                    .execute(&mut **connection)
-                    .await?;
+                session.run(async |connection| tell(connection, queue).await).await?;
             }
         }
         match self.connection {
-            Connection::Sqlite(connection) => connection.commit().await.map_err(contended)?,
-            Connection::Postgres(connection) => connection.commit().await.map_err(contended)?,
+            Connection::Writer(turn) => turn.commit().await?,
+            Connection::Reader(_) => {}
+            Connection::Postgres(session) => session.commit().await.map_err(StoreError::or_contended)?,
         }
         self.inner.after_commit().await;
-        self.inner.signals.wake_all(self.wakes);
+        self.inner.signals.committed(self.wakes);
         Ok(())
     }
+}
+
+/// Tells the other instances that there may be work.
+pub(crate) async fn tell(connection: &mut PgConnection, queue: Queue) -> Result<(), sqlx::Error> {
+    // Another Kadi may live in another schema of the same database.
+    let tell = sqlx::query("SELECT pg_notify(left('kadi.' || current_schema(), 63), $1)");
+    tell.bind(queue.as_str()).execute(connection).await.map(drop)
 }
 
 fn sqlite_arguments(values: Vec<Value>) -> SqliteArguments {
@@ -356,17 +389,4 @@ fn postgres_arguments(values: Vec<Value>) -> PgArguments {
         };
     }
     arguments
-}
-
-/// Tells apart what another attempt mends: a serialisation failure or deadlock of PostgreSQL (40001, 40P01),
-/// a busy SQLite file (5, with its extended codes).
-fn contended(error: sqlx::Error) -> StoreError {
-    let code = match &error {
-        sqlx::Error::Database(error) => error.code().map(Cow::into_owned),
-        _ => None,
-    };
-    match code.as_deref() {
-        Some("40001" | "40P01" | "5" | "261" | "517") => StoreError::Contended,
-        _ => StoreError::Database(error),
-    }
 }

@@ -1,5 +1,8 @@
 //! How the store fails.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -55,6 +58,21 @@ impl StoreError {
         Self::Corrupt { what, why: why.to_string() }
     }
 
+    /// Tells apart what another attempt mends: a serialisation failure or deadlock of PostgreSQL (40001, 40P01),
+    /// a busy SQLite file (5, with its extended codes).
+    pub(crate) fn or_contended(error: sqlx::Error) -> Self {
+        if is_contention(&error) { Self::Contended } else { Self::Database(error) }
+    }
+
+    /// The same for an error that several transactions share.
+    #[expect(clippy::needless_pass_by_value, reason = "errors are handed over at the end of `map_err`")]
+    pub(crate) fn shared(error: Arc<sqlx::Error>) -> Self {
+        if is_contention(&error) {
+            return Self::Contended;
+        }
+        Self::Database(sqlx::Error::Io(std::io::Error::other(error.to_string())))
+    }
+
     /// Whether the database is there and refused what it was given, so that something else may pass.
     pub(crate) fn is_about_a_row(&self) -> bool {
         matches!(self, Self::Contended | Self::Database(sqlx::Error::Database(_)))
@@ -65,4 +83,12 @@ impl StoreError {
     pub fn is_duplicate(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
     }
+}
+
+fn is_contention(error: &sqlx::Error) -> bool {
+    let code = match error {
+        sqlx::Error::Database(error) => error.code().map(Cow::into_owned),
+        _ => None,
+    };
+    matches!(code.as_deref(), Some("40001" | "40P01" | "5" | "261" | "517"))
 }

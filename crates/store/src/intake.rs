@@ -133,7 +133,7 @@ impl IntakeWriter {
         // In one order at every instance: two that are sent the same callbacks wait for each other in turn.
         let mut order: Vec<_> = callbacks.iter().enumerate().collect();
         order.sort_by_key(|(_, callback)| (&callback.facility, &callback.request_id));
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.store.begin_urgent().await?;
         let mut stored = Vec::with_capacity(callbacks.len());
         for (place, callback) in order {
             stored.push((place, tx.insert_callback(callback).await?));
@@ -154,7 +154,7 @@ impl IntakeWriter {
     }
 
     async fn write_one(&self, callback: &Callback) -> Result<Stored> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.store.begin_urgent().await?;
         let stored = tx.insert_callback(callback).await?;
         tx.wake(Queue::Inbox);
         tx.commit().await?;

@@ -253,15 +253,14 @@ impl Tx {
     /// [`StoreError::LeaseLost`] if another worker has it by now.
     pub async fn finish_sending(&mut self, lease: Lease, awaits_callback: bool) -> Result<bool> {
         let state = if awaits_callback { "sent" } else { "done" };
-        let finished = self
-            .execute(
+        let row = self
+            .optional(
                 "UPDATE outbox SET state = CASE WHEN state = 'pending' THEN $3 ELSE state END, owner = NULL, \
-                 lease_until = NULL WHERE id = $1 AND fence = $2 AND owner IS NOT NULL",
+                 lease_until = NULL WHERE id = $1 AND fence = $2 AND owner IS NOT NULL RETURNING state",
                 args![lease.id.to_string(), lease.fence, state],
             )
             .await?;
-        held(finished)?;
-        let row = self.one("SELECT state FROM outbox WHERE id = $1", args![lease.id.to_string()]).await?;
+        let row = row.ok_or(StoreError::LeaseLost)?;
         Ok(row.text("state")? == state)
     }
 
@@ -271,15 +270,14 @@ impl Tx {
     /// # Errors
     /// [`StoreError::LeaseLost`] if another worker has it by now.
     pub async fn put_back_sending(&mut self, lease: Lease, due_at: Timestamp) -> Result<bool> {
-        let put_back = self
-            .execute(
+        let row = self
+            .optional(
                 "UPDATE outbox SET due_at = $3, owner = NULL, lease_until = NULL \
-                 WHERE id = $1 AND fence = $2 AND owner IS NOT NULL",
+                 WHERE id = $1 AND fence = $2 AND owner IS NOT NULL RETURNING state",
                 args![lease.id.to_string(), lease.fence, due_at],
             )
             .await?;
-        held(put_back)?;
-        let row = self.one("SELECT state FROM outbox WHERE id = $1", args![lease.id.to_string()]).await?;
+        let row = row.ok_or(StoreError::LeaseLost)?;
         Ok(row.text("state")? == "pending")
     }
 

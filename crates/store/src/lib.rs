@@ -29,6 +29,7 @@ mod place;
 mod purge;
 mod record;
 mod seal;
+mod session;
 mod share;
 mod sms;
 pub mod terminology;
@@ -38,6 +39,7 @@ mod token_desk;
 mod transfer;
 mod wake;
 mod webhook;
+mod writer;
 
 pub use audit::{AuditFault, AuditHead, AuditLine};
 pub use backfill::{BackfillProgress, ListedPage, Unlinked, Wanted};

@@ -10,10 +10,12 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use uuid::{ContextV7, Uuid};
 
-use crate::database::{Pools, args};
+use crate::database::{Pools, args, tell};
 use crate::error::{Result, StoreError};
 use crate::seal::{Key, Keyring, Wrapper, random_key};
+use crate::session::Session;
 use crate::wake::{Queue, Signals};
+use crate::writer::Writer;
 
 /// How many connections of a process read beside the one that writes (SQLite), or work in all (PostgreSQL).
 const CONNECTIONS: u32 = 16;
@@ -188,8 +190,8 @@ impl Store {
         self.inner.signals.wake(queue);
     }
 
-    /// Listens to the other instances' wake-ups for as long as it is polled; never ends on SQLite, which has
-    /// no other instances. An error means that the connection is gone: call again.
+    /// Listens to the other instances' wake-ups, and tells them ours, for as long as it is polled; never ends on SQLite,
+    /// which has no other instances. An error means that the connection is gone: call again.
     pub async fn listen(&self) -> Result<()> {
         let Pools::Postgres(pool) = &self.inner.pools else {
             return std::future::pending().await;
@@ -200,11 +202,18 @@ impl Store {
             .fetch_one(&mut listener)
             .await?;
         listener.listen(&channel).await?;
-        loop {
-            let told = listener.recv().await?;
-            if let Some(queue) = Queue::ALL.into_iter().find(|queue| queue.as_str() == told.payload()) {
-                self.wake(queue);
+        let told = Told::new(&self.inner);
+        let hear = async {
+            loop {
+                let told = listener.recv().await?;
+                if let Some(queue) = Queue::ALL.into_iter().find(|queue| queue.as_str() == told.payload()) {
+                    self.wake(queue);
+                }
             }
+        };
+        tokio::select! {
+            heard = hear => heard,
+            told = told.tell(pool) => told,
         }
     }
 
@@ -265,6 +274,33 @@ impl Store {
     }
 }
 
+/// Tells the other instances of work, for as long as it lives.
+struct Told<'a>(&'a Inner);
+
+impl<'a> Told<'a> {
+    fn new(inner: &'a Inner) -> Self {
+        inner.signals.set_told(true);
+        Self(inner)
+    }
+
+    /// What comes while one round is on its way goes into the next.
+    async fn tell(&self, pool: &sqlx::PgPool) -> Result<()> {
+        loop {
+            let wakes = self.0.signals.untold().await;
+            let mut session = Session::new(pool).await?;
+            for queue in wakes.iter() {
+                session.run(async |connection| tell(connection, queue).await).await?;
+            }
+        }
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.0.signals.set_told(false);
+    }
+}
+
 /// Counts within a millisecond, for the whole process: what is made later sorts later, even if the clock stands
 /// still or is set back.
 static IDS: Mutex<ContextV7> = Mutex::new(ContextV7::new());
@@ -296,8 +332,9 @@ async fn connect(url: &str) -> Result<Pools> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(ACQUIRE)
         .foreign_keys(true);
-    let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
-    let writer = writer.connect_with(options.clone()).await?;
+    let writer = Writer::open(&options, ACQUIRE).await?;
     let readers = SqlitePoolOptions::new().max_connections(CONNECTIONS / 4).acquire_timeout(ACQUIRE);
+    // A connection to a file does not break while nobody looks.
+    let readers = readers.test_before_acquire(false);
     Ok(Pools::Sqlite { writer, readers: readers.connect_with(options).await? })
 }

@@ -1,6 +1,8 @@
 //! Waking whoever waits for work. A wake-up is only ever a hint: every queue is also looked at on a slow poll,
 //! because a lost wake-up must cost time and not truth.
 
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
 use tokio::sync::Notify;
 
 /// Something that workers wait for.
@@ -58,6 +60,10 @@ impl Wakes {
         self.0 |= queue.bit();
     }
 
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     pub(crate) fn iter(self) -> impl Iterator<Item = Queue> {
         Queue::ALL.into_iter().filter(move |queue| self.0 & queue.bit() != 0)
     }
@@ -72,9 +78,51 @@ pub(crate) struct Signals {
     events: Notify,
     backfill: Notify,
     webhooks: Notify,
+    others: Others,
+}
+
+/// What the other instances are to be told.
+#[derive(Debug, Default)]
+struct Others {
+    /// Whether somebody tells them.
+    told: AtomicBool,
+    /// Of which queues, a bit each.
+    of: AtomicU8,
+    bell: Notify,
 }
 
 impl Signals {
+    /// Whether somebody tells the other instances what was committed, so that a transaction need not. A notification within a transaction would make all commits of the database wait for each other, so it goes out
+    /// beside them, one for many.
+    pub(crate) fn tells_others(&self) -> bool {
+        self.others.told.load(Ordering::SeqCst)
+    }
+
+    /// Somebody tells the other instances from here on, or nobody does any more.
+    pub(crate) fn set_told(&self, told: bool) {
+        self.others.told.store(told, Ordering::SeqCst);
+    }
+
+    /// Waits until the other instances are to be told something.
+    pub(crate) async fn untold(&self) -> Wakes {
+        loop {
+            let wakes = Wakes(self.others.of.swap(0, Ordering::SeqCst));
+            if !wakes.is_empty() {
+                return wakes;
+            }
+            self.others.bell.notified().await;
+        }
+    }
+
+    /// A transaction has committed: wakes whoever waits here, and has the others told.
+    pub(crate) fn committed(&self, wakes: Wakes) {
+        self.wake_all(wakes);
+        if !wakes.is_empty() && self.others.told.load(Ordering::SeqCst) {
+            self.others.of.fetch_or(wakes.0, Ordering::SeqCst);
+            self.others.bell.notify_one();
+        }
+    }
+
     pub(crate) fn of(&self, queue: Queue) -> &Notify {
         match queue {
             Queue::Inbox => &self.inbox,
@@ -86,7 +134,7 @@ impl Signals {
         }
     }
 
-    pub(crate) fn wake_all(&self, wakes: Wakes) {
+    fn wake_all(&self, wakes: Wakes) {
         for queue in wakes.iter() {
             self.wake(queue);
         }

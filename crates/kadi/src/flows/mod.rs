@@ -188,20 +188,38 @@ pub async fn on_sent(
         Err(failure) => outcome::word(failure),
     };
     tx.end_attempt(sending.request_id, &word).await?;
-    let facility = tx.facility(&sending.facility).await?.ok_or(FlowError::NoFacility)?;
     let operation = Operation::from_path(&sending.kind);
     match operation.ok_or_else(|| FlowError::Unknown(sending.kind.clone()))? {
-        Operation::GenerateToken => link_token::on_sent(ctx, tx, &facility, sending, outcome).await,
-        Operation::LinkCareContexts => link::on_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::ContextNotify => context_notify::on_sent(ctx, tx, sending, outcome).await,
-        Operation::SmsNotify => sms::on_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::OnShare => share::on_reply_sent(ctx, tx, sending, outcome).await,
-        Operation::OnRequest => transfer::on_reply_sent(ctx, tx, &facility, sending, outcome).await,
         Operation::TransferNotify => transfer::on_notify_sent(ctx, tx, sending, outcome).await,
-        Operation::OnConfirm | Operation::OnConfirmV05 => {
-            user_link::confirm::on_sent(ctx, tx, &facility, sending, outcome).await
+        operation @ (Operation::GenerateToken
+        | Operation::LinkCareContexts
+        | Operation::SmsNotify
+        | Operation::OnRequest
+        | Operation::OnConfirm
+        | Operation::OnConfirmV05) => {
+            let facility = tx.facility(&sending.facility).await?.ok_or(FlowError::NoFacility)?;
+            on_sent_for(&facility, operation, (ctx, tx), sending, outcome).await
         }
         _ => on_reply_sent(ctx, tx, sending, outcome).await.map(drop),
+    }
+}
+
+/// The same for calls whose outcome changes what the facility has.
+async fn on_sent_for(
+    facility: &Facility,
+    operation: Operation,
+    (ctx, tx): (&Ctx<'_>, &mut Tx),
+    sending: &Sending,
+    outcome: &Result<(), Failure>,
+) -> Result<()> {
+    match operation {
+        Operation::GenerateToken => link_token::on_sent(ctx, tx, facility, sending, outcome).await,
+        Operation::LinkCareContexts => link::on_sent(ctx, tx, facility, sending, outcome).await,
+        Operation::SmsNotify => sms::on_sent(ctx, tx, facility, sending, outcome).await,
+        Operation::OnRequest => transfer::on_reply_sent(ctx, tx, facility, sending, outcome).await,
+        _ => user_link::confirm::on_sent(ctx, tx, facility, sending, outcome).await,
     }
 }
 
@@ -322,9 +340,8 @@ pub(crate) async fn on_reply_sent(
     match outcome::judge(outcome) {
         outcome::Verdict::Done => {
             tx.finish_sending(sending.lease, false).await?;
-            let exchange = tx.exchange(sending.exchange).await?;
-            let (state, error) = match exchange.and_then(|exchange| exchange.error).filter(|_| refused_by_us)
-            {
+            let refusal = if refused_by_us { tx.exchange(sending.exchange).await? } else { None };
+            let (state, error) = match refusal.and_then(|exchange| exchange.error) {
                 Some(error) => (ExchangeState::Refused, Some(error)),
                 None => (ExchangeState::Answered, None),
             };

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    CONTENDED_TRIES, INBOX_AT_ONCE, POLL, STORE_DOWN, ctx, findings, is_contended, is_lease_lost, room,
+    CONTENDED_TRIES, INBOX_AT_ONCE, POLL, STORE_DOWN, ctx, findings, is_contended, is_lease_lost, make_room,
+    room,
 };
 use crate::bridge::Bridge;
 use crate::flows::{self, FlowError};
@@ -24,7 +25,8 @@ const RESULTS: [&str; 2] = [Callback::OnGenerateToken.path(), Callback::OnCareCo
 pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: CancellationToken) {
     let permits = Arc::new(Semaphore::new(INBOX_AT_ONCE));
     while !stop.is_cancelled() {
-        let leased = match bridge.store.lease_inbox(room(&permits)).await {
+        let room = room(&permits);
+        let leased = match bridge.store.lease_inbox(room).await {
             Ok(leased) => leased,
             Err(error) => {
                 tracing::error!(error = %error, "the inbox cannot be read");
@@ -32,15 +34,15 @@ pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: Cancellat
                 continue;
             }
         };
-        let idle = leased.is_empty();
+        // Fewer than were asked for: the queue is empty.
+        let idle = u32::try_from(leased.len()).is_ok_and(|leased| leased < room);
         for received in leased {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-            let bridge = Arc::clone(&bridge);
+            let (bridge, permits) = (Arc::clone(&bridge), Arc::clone(&permits));
             let is_result = RESULTS.contains(&received.kind.as_str());
             tasks.spawn(async move {
                 work(&bridge, received).await;
-                drop(permit);
-                bridge.store.wake(Queue::Inbox);
+                make_room(&bridge, Queue::Inbox, &permits, permit);
                 if is_result {
                     bridge.store.wake(Queue::Backfill);
                 }

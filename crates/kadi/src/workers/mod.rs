@@ -18,7 +18,8 @@ mod webhooks;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use store::Queue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -83,7 +84,7 @@ async fn listen(bridge: Arc<Bridge>, stop: CancellationToken) {
             }
         }
     };
-    stop.run_until_cancelled(listening).await;
+    stop.run_until_cancelled(Box::pin(listening)).await;
 }
 
 /// What a flow has beside its message, with a fresh draw of chance.
@@ -98,6 +99,15 @@ fn is_contended(error: &FlowError) -> bool {
 
 fn is_lease_lost(error: &FlowError) -> bool {
     matches!(error, FlowError::Store(store::StoreError::LeaseLost))
+}
+
+/// One is done. Its dispatcher is woken if it waits for room: whether there is more work it knows otherwise.
+fn make_room(bridge: &Bridge, queue: Queue, permits: &Semaphore, permit: OwnedSemaphorePermit) {
+    let full = permits.available_permits() == 0;
+    drop(permit);
+    if full {
+        bridge.store.wake(queue);
+    }
 }
 
 /// How many more may be begun.

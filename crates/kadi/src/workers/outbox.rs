@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    CONTENDED_TRIES, OUTBOX_AT_ONCE, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, pages, room, sms,
+    CONTENDED_TRIES, OUTBOX_AT_ONCE, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, make_room, pages,
+    room, sms,
 };
 use crate::bridge::Bridge;
 use crate::flows::user_link::SMS;
@@ -25,7 +26,8 @@ use crate::metrics;
 pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: CancellationToken) {
     let permits = Arc::new(Semaphore::new(OUTBOX_AT_ONCE));
     while !stop.is_cancelled() {
-        let leased = match bridge.store.lease_outbox(room(&permits)).await {
+        let room = room(&permits);
+        let leased = match bridge.store.lease_outbox(room).await {
             Ok(leased) => leased,
             Err(error) => {
                 tracing::error!(error = %error, "the outbox cannot be read");
@@ -33,14 +35,14 @@ pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: Cancellat
                 continue;
             }
         };
-        let idle = leased.is_empty();
+        // Fewer than were asked for: the queue is empty.
+        let idle = u32::try_from(leased.len()).is_ok_and(|leased| leased < room);
         for sending in leased {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-            let (bridge, stop) = (Arc::clone(&bridge), stop.clone());
+            let (bridge, permits, stop) = (Arc::clone(&bridge), Arc::clone(&permits), stop.clone());
             tasks.spawn(async move {
                 work(&bridge, sending, &stop).await;
-                drop(permit);
-                bridge.store.wake(Queue::Outbox);
+                make_room(&bridge, Queue::Outbox, &permits, permit);
             });
         }
         if idle || permits.available_permits() == 0 {

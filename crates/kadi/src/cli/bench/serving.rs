@@ -23,8 +23,14 @@ pub struct Serving {
 impl Serving {
     /// Starts the bridge on two free ports; `log` takes what it writes to standard error.
     pub fn spawn(config: &Path, log: File) -> anyhow::Result<Self> {
+        Self::spawn_on(config, log, None)
+    }
+
+    /// The same with the database at this URL instead of the configuration's.
+    pub fn spawn_on(config: &Path, log: File, store: Option<&str>) -> anyhow::Result<Self> {
         let (public, private) = free_ports()?;
         let child = kadi(config)?
+            .envs(store.map(|url| ("KADI_STORE__URL", url)))
             .arg("serve")
             .env("KADI_SERVER__PUBLIC", public.to_string())
             .env("KADI_SERVER__PRIVATE", private.to_string())

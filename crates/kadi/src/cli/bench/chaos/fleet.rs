@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use super::super::serving::Serving;
 use super::balancer::Balancer;
+use super::wire::Wire;
 
 /// How long a bridge lives until it is killed, in milliseconds.
 const LIFE: std::ops::Range<u64> = 300..4_000;
@@ -20,6 +21,10 @@ const LIFE: std::ops::Range<u64> = 300..4_000;
 const DEATH: std::ops::Range<u64> = 0..1_000;
 /// Of its starts, so many are cut short.
 const STILLBORN: f64 = 0.2;
+/// Where there is a line to the database, so many blows hit that and not the process.
+const CUT: f64 = 0.3;
+/// How long the line stays cut, in milliseconds.
+const SILENCE: std::ops::Range<u64> = 200..6_000;
 /// How often readiness is asked for.
 const LOOK: Duration = Duration::from_millis(20);
 /// Starts that may fail in a row, by a port that somebody else was faster to take.
@@ -36,14 +41,29 @@ pub struct Fleet {
     config: PathBuf,
     clock: SharedClock,
     slots: Vec<Mutex<Option<Serving>>>,
+    wires: Vec<Wire>,
     kills: AtomicU64,
+    cuts: AtomicU64,
     starts: AtomicU64,
 }
 
 impl Fleet {
-    /// So many places; nothing runs yet.
-    pub async fn new(config: &Path, instances: u32, clock: SharedClock) -> anyhow::Result<Self> {
+    /// So many places, each with a line of its own to the PostgreSQL database, if it is one; nothing runs yet.
+    pub async fn new(
+        config: &Path,
+        instances: u32,
+        database: Option<&str>,
+        clock: SharedClock,
+    ) -> anyhow::Result<Self> {
+        let mut wires = Vec::new();
+        if let Some(database) = database {
+            for _ in 0..instances {
+                wires.push(Wire::lay(database, clock.clone()).await?);
+            }
+        }
         Ok(Self {
+            wires,
+            cuts: AtomicU64::default(),
             public: Balancer::start().await?,
             private: Balancer::start().await?,
             config: config.to_owned(),
@@ -72,6 +92,11 @@ impl Fleet {
         while self.clock.elapsed() < end {
             sleep(&mut chance, LIFE).await;
             let place = chance.random_range(0..self.slots.len());
+            if let Some(wire) = self.wires.get(place).filter(|_| chance.random_bool(CUT)) {
+                self.cuts.fetch_add(1, Ordering::Relaxed);
+                wire.cut(Duration::from_millis(chance.random_range(SILENCE))).await;
+                continue;
+            }
             self.kill(place).await;
             sleep(&mut chance, DEATH).await;
             if chance.random_bool(STILLBORN) {
@@ -95,6 +120,11 @@ impl Fleet {
     /// How many got SIGKILL while there was work.
     pub fn kills(&self) -> u64 {
         self.kills.load(Ordering::Relaxed)
+    }
+
+    /// How often the line to the database was cut.
+    pub fn cuts(&self) -> u64 {
+        self.cuts.load(Ordering::Relaxed)
     }
 
     /// How many were started after the first of each place.
@@ -141,7 +171,8 @@ impl Fleet {
 
     async fn spawn(&self, place: usize) -> anyhow::Result<()> {
         let Some(slot) = self.slots.get(place) else { return Ok(()) };
-        let serving = Serving::spawn(&self.config, self.open_log(place)?)?;
+        let store = self.wires.get(place).map(|wire| wire.url.as_str());
+        let serving = Serving::spawn_on(&self.config, self.open_log(place)?, store)?;
         self.starts.fetch_add(1, Ordering::Relaxed);
         *slot.lock().await = Some(serving);
         Ok(())

@@ -17,6 +17,7 @@ mod people;
 mod report;
 mod settle;
 mod truth;
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ use report::Figures;
 use truth::Truth;
 
 /// Kill bridge processes at random under load, against a failing ABDM, and judge what is left
+///
+/// On PostgreSQL the line between a bridge and its database is cut now and then, too.
 ///
 /// ABDM's windows and waits are scaled down so that everything can finish within the run. Exit code 1, and a list, if
 /// anything was lost, happened twice, broke a rule of ABDM's, or left without consent.
@@ -133,7 +136,8 @@ async fn play(
     clock: &SharedClock,
 ) -> anyhow::Result<(Figures, Vec<String>)> {
     let key = admin_key(stage.config.clone()).await.context("--store")?;
-    let fleet = Fleet::new(&stage.config, args.instances, clock.clone()).await?;
+    let database = (args.store != "sqlite").then_some(args.store.as_str());
+    let fleet = Fleet::new(&stage.config, args.instances, database, clock.clone()).await?;
     let abdm = stage.handle.state().clone();
     abdm.set_bridge_url("SBX_000000", &format!("http://{}", fleet.public.address));
     let world = Arc::new(World {

@@ -26,6 +26,8 @@ pub struct Figures {
     /// Bridge processes that got SIGKILL.
     kills: u64,
     restarts: u64,
+    /// How often a bridge's line to its database was cut.
+    cuts: u64,
     /// Calls of the hospital to the API, and how many were repeated for want of an answer.
     api_calls: u64,
     api_repeats: u64,
@@ -93,6 +95,7 @@ impl Figures {
             patients: args.size,
             kills: fleet.kills(),
             restarts: fleet.restarts(),
+            cuts: fleet.cuts(),
             api_calls,
             api_repeats,
             calls: count("in "),
@@ -129,6 +132,7 @@ pub fn show(figures: &Figures, failures: &[String]) {
         by_state(&mut figures.exchanges.iter().map(|(state, count)| ((*state).to_owned(), *count)));
     let transfers = by_state(&mut figures.transfers.iter().map(|(state, count)| (state.clone(), *count)));
     say(format_args!("Kills             {} (restarts {})", figures.kills, figures.restarts));
+    say(format_args!("Database cut off  {} times", figures.cuts));
     say(format_args!(
         "API calls         {} ({} repeated for want of an answer)",
         figures.api_calls, figures.api_repeats
