@@ -28,8 +28,8 @@ fn asked(hip_id: &ServiceId) -> Asked<'_> {
     Asked { hip_id, hiu_id: None, from: at(-50), to: at(-10), unusable: None, whose: Whose::Theirs }
 }
 
-fn held(status: ConsentStatus, artefact: &Artefact) -> Option<Held<'_>> {
-    Some(Held { status, artefact: Some(artefact) })
+fn held(status: ConsentStatus, artefact: &Artefact) -> Held<'_> {
+    Held { status, artefact: Some(artefact) }
 }
 
 /// Every reason to refuse, in the order of precedence; each is one fault that a request or a consent can have.
@@ -173,7 +173,7 @@ fn every_status_at_every_side_of_the_end_and_of_the_range() {
                     S::Requested | S::Denied | S::Revoked => Err(R::NotGranted),
                 };
                 let asked = Asked { from: at(from), to: at(to), ..asked(&hip) };
-                let verdict = decide(held(*status, &artefact), &asked, at(day));
+                let verdict = decide(Some(held(*status, &artefact)), &asked, at(day));
                 assert_eq!(verdict, expected, "{status} {from}..{to} on day {day}");
             }
         }
@@ -185,7 +185,8 @@ fn a_consent_ends_at_its_moment_and_not_before() {
     let (artefact, hip) = (artefact(), hip());
     let moment = |milliseconds: i64| at(30) + jiff::SignedDuration::from_millis(milliseconds);
     for (milliseconds, allowed) in [(-1, true), (0, false), (1, false)] {
-        let verdict = decide(held(ConsentStatus::Granted, &artefact), &asked(&hip), moment(milliseconds));
+        let verdict =
+            decide(Some(held(ConsentStatus::Granted, &artefact)), &asked(&hip), moment(milliseconds));
         assert_eq!(verdict.is_ok(), allowed, "{milliseconds} ms");
     }
 }
@@ -204,11 +205,11 @@ fn a_facility_or_requester_counts_only_where_both_sides_name_one() {
         let artefact = Artefact { hiu_id: granted.map(id), ..artefact() };
         let asking = asking.map(id);
         let asked = Asked { hiu_id: asking.as_ref(), ..asked(&hip) };
-        let verdict = decide(held(ConsentStatus::Granted, &artefact), &asked, at(1));
+        let verdict = decide(Some(held(ConsentStatus::Granted, &artefact)), &asked, at(1));
         assert_eq!(verdict.is_ok(), allowed, "{granted:?} {asking:?}");
     }
     let unnamed = Artefact { hip_id: None, ..artefact() };
-    assert_eq!(decide(held(ConsentStatus::Granted, &unnamed), &asked(&hip), at(1)), Ok(()));
+    assert_eq!(decide(Some(held(ConsentStatus::Granted, &unnamed)), &asked(&hip), at(1)), Ok(()));
 }
 
 #[test]
