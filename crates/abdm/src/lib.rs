@@ -3,6 +3,7 @@
 pub mod callback;
 pub mod client;
 pub mod clock;
+pub mod consent_signature;
 pub mod error;
 mod http_client;
 pub mod id;

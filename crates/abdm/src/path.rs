@@ -7,7 +7,8 @@ use std::fmt;
 
 use http::Method;
 
-/// Which of ABDM's interfaces a message belongs to. v0.5 is being withdrawn; of it only linking by the patient is here.
+/// Which of ABDM's interfaces a message belongs to. v0.5 is being withdrawn; of it linking by the patient is here, and what
+/// becomes of a patient's ABHA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Version {
     /// V3: ids and times in headers, `response`, codes such as `ABDM-1010`.
@@ -55,6 +56,9 @@ pub enum Operation {
     TransferStatus,
     /// Answer a profile share.
     OnShare,
+    /// Acknowledge that a patient's ABHA was deactivated, deleted or taken up again. No page of V3 names this path:
+    /// it is that of integrators in the field.
+    PatientStatusOnNotify,
     /// [`Operation::Session`] of v0.5.
     SessionV05,
     /// [`Operation::Certs`] of v0.5, which needs no session.
@@ -65,6 +69,8 @@ pub enum Operation {
     OnInitV05,
     /// [`Operation::OnConfirm`] of v0.5.
     OnConfirmV05,
+    /// [`Operation::PatientStatusOnNotify`] of v0.5, which is where ABDM documents it.
+    PatientStatusOnNotifyV05,
 }
 
 /// Which header must name the service that calls.
@@ -101,7 +107,7 @@ pub struct OperationFacts {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Session,
         Self::Certs,
         Self::BridgeUrl,
@@ -120,11 +126,13 @@ impl Operation {
         Self::TransferNotify,
         Self::TransferStatus,
         Self::OnShare,
+        Self::PatientStatusOnNotify,
         Self::SessionV05,
         Self::CertsV05,
         Self::OnDiscoverV05,
         Self::OnInitV05,
         Self::OnConfirmV05,
+        Self::PatientStatusOnNotifyV05,
     ];
 
     /// Its path.
@@ -149,11 +157,13 @@ impl Operation {
             Self::TransferNotify => "/api/hiecm/data-flow/v3/health-information/notify",
             Self::TransferStatus => "/api/hiecm/data-flow/v3/health-information/request/status/",
             Self::OnShare => "/api/hiecm/patient-share/v3/on-share",
+            Self::PatientStatusOnNotify => "/api/hiecm/patients/v3/status/on-notify",
             Self::SessionV05 => "/gateway/v0.5/sessions",
             Self::CertsV05 => "/gateway/v0.5/certs",
             Self::OnDiscoverV05 => "/gateway/v0.5/care-contexts/on-discover",
             Self::OnInitV05 => "/gateway/v0.5/links/link/on-init",
             Self::OnConfirmV05 => "/gateway/v0.5/links/link/on-confirm",
+            Self::PatientStatusOnNotifyV05 => "/gateway/v0.5/patients/status/on-notify",
         }
     }
 
@@ -165,7 +175,8 @@ impl Operation {
             | Self::CertsV05
             | Self::OnDiscoverV05
             | Self::OnInitV05
-            | Self::OnConfirmV05 => Version::V05,
+            | Self::OnConfirmV05
+            | Self::PatientStatusOnNotifyV05 => Version::V05,
             _ => Version::V3,
         }
     }
@@ -179,6 +190,7 @@ impl Operation {
             Self::OnDiscoverV05 => Self::OnDiscover,
             Self::OnInitV05 => Self::OnInit,
             Self::OnConfirmV05 => Self::OnConfirm,
+            Self::PatientStatusOnNotifyV05 => Self::PatientStatusOnNotify,
             other => other,
         }
     }
@@ -218,6 +230,7 @@ impl Operation {
                 | Self::ConsentOnNotify
                 | Self::OnRequest
                 | Self::OnShare
+                | Self::PatientStatusOnNotify
         )
     }
 
@@ -276,17 +289,22 @@ pub enum Callback {
     HealthInformationRequest,
     /// A patient shares their profile at a counter.
     ProfileShare,
+    /// A patient's ABHA was deactivated, deleted or taken up again. No page of V3 names this path: it is that of
+    /// integrators in the field.
+    PatientStatus,
     /// [`Callback::Discover`] of v0.5.
     DiscoverV05,
     /// [`Callback::LinkInit`] of v0.5.
     LinkInitV05,
     /// [`Callback::LinkConfirm`] of v0.5.
     LinkConfirmV05,
+    /// [`Callback::PatientStatus`] of v0.5, which is where ABDM documents it.
+    PatientStatusV05,
 }
 
 impl Callback {
     /// Every callback.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::OnGenerateToken,
         Self::OnCareContext,
         Self::OnContextNotify,
@@ -297,9 +315,11 @@ impl Callback {
         Self::ConsentNotify,
         Self::HealthInformationRequest,
         Self::ProfileShare,
+        Self::PatientStatus,
         Self::DiscoverV05,
         Self::LinkInitV05,
         Self::LinkConfirmV05,
+        Self::PatientStatusV05,
     ];
 
     /// Its path, as real traffic has it.
@@ -316,9 +336,11 @@ impl Callback {
             Self::ConsentNotify => "/api/v3/consent/request/hip/notify",
             Self::HealthInformationRequest => "/api/v3/hip/health-information/request",
             Self::ProfileShare => "/api/v3/hip/patient/share",
+            Self::PatientStatus => "/api/v3/patients/status/notify",
             Self::DiscoverV05 => "/v0.5/care-contexts/discover",
             Self::LinkInitV05 => "/v0.5/links/link/init",
             Self::LinkConfirmV05 => "/v0.5/links/link/confirm",
+            Self::PatientStatusV05 => "/v0.5/patients/status/notify",
         }
     }
 
@@ -326,7 +348,9 @@ impl Callback {
     #[must_use]
     pub const fn version(self) -> Version {
         match self {
-            Self::DiscoverV05 | Self::LinkInitV05 | Self::LinkConfirmV05 => Version::V05,
+            Self::DiscoverV05 | Self::LinkInitV05 | Self::LinkConfirmV05 | Self::PatientStatusV05 => {
+                Version::V05
+            }
             _ => Version::V3,
         }
     }
@@ -338,6 +362,7 @@ impl Callback {
             Self::DiscoverV05 => Self::Discover,
             Self::LinkInitV05 => Self::LinkInit,
             Self::LinkConfirmV05 => Self::LinkConfirm,
+            Self::PatientStatusV05 => Self::PatientStatus,
             other => other,
         }
     }
@@ -375,6 +400,8 @@ impl Callback {
             Self::DiscoverV05 => Some(Operation::OnDiscoverV05),
             Self::LinkInitV05 => Some(Operation::OnInitV05),
             Self::LinkConfirmV05 => Some(Operation::OnConfirmV05),
+            Self::PatientStatus => Some(Operation::PatientStatusOnNotify),
+            Self::PatientStatusV05 => Some(Operation::PatientStatusOnNotifyV05),
         }
     }
 
@@ -382,7 +409,11 @@ impl Callback {
     #[must_use]
     pub const fn acknowledged_with(self) -> u16 {
         match self {
-            Self::Discover | Self::DiscoverV05 | Self::LinkInitV05 | Self::LinkConfirmV05 => 202,
+            Self::Discover
+            | Self::DiscoverV05
+            | Self::LinkInitV05
+            | Self::LinkConfirmV05
+            | Self::PatientStatusV05 => 202,
             _ => 200,
         }
     }

@@ -11,6 +11,7 @@ use abdm::id::HiType;
 use jiff::Timestamp;
 
 use crate::problem::Problem;
+use crate::reference::PatientRef;
 use crate::words;
 
 /// The state that the API shows.
@@ -41,6 +42,9 @@ pub struct Link {
     pub due_at: Option<Timestamp>,
     /// The HI types that ABDM has linked.
     pub linked_types: Vec<HiType>,
+    /// Under which patient's reference ABDM has linked it, if that patient was merged into another since. A link cannot
+    /// be changed at ABDM (its FAQ), so whatever is said of it later names the patient so.
+    pub linked_as: Option<PatientRef>,
 }
 
 /// A step that the state does not allow. It changes nothing: a late or repeated message meets it every day.
@@ -57,7 +61,13 @@ impl Link {
     /// A visit that was just stored.
     #[must_use]
     pub fn new() -> Self {
-        Self { state: LinkState::Unlinked, error: None, due_at: None, linked_types: Vec::new() }
+        Self {
+            state: LinkState::Unlinked,
+            error: None,
+            due_at: None,
+            linked_types: Vec::new(),
+            linked_as: None,
+        }
     }
 
     /// There is something to ask, and nothing stands in its way but time.
@@ -99,11 +109,23 @@ impl Link {
     /// ABDM has linked these types.
     #[must_use]
     pub fn confirm(self, types: &[HiType]) -> Self {
-        let mut linked_types = self.linked_types;
+        let mut linked_types = self.linked_types.clone();
         linked_types.extend(types);
         linked_types.sort_unstable_by_key(|hi_type| hi_type.as_str());
         linked_types.dedup();
-        Self { state: LinkState::Linked, error: None, due_at: None, linked_types }
+        Self { state: LinkState::Linked, error: None, due_at: None, linked_types, ..self }
+    }
+
+    /// The same link, which ABDM has under this patient's reference though the visit is `owner`'s.
+    #[must_use]
+    pub fn known_under(self, reference: PatientRef, owner: &PatientRef) -> Self {
+        Self { linked_as: Some(reference).filter(|reference| reference != owner), ..self }
+    }
+
+    /// Under which patient's reference ABDM knows the visit, or shall know it.
+    #[must_use]
+    pub fn patient<'a>(&'a self, owner: &'a PatientRef) -> &'a PatientRef {
+        self.linked_as.as_ref().filter(|_| !self.linked_types.is_empty()).unwrap_or(owner)
     }
 
     /// ABDM refused for good.

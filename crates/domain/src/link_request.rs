@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! sending --provider took the SMS--> sent --right password--> confirmed --on-confirm taken--> linked
-//!    |                                                            |
-//!    +--not sent--> failed                                        +--on-confirm refused--> refused
+//!    |                             |                              |
+//!    +--not sent--> failed <--ABHA ended                          +--on-confirm refused--> refused
 //! ```
 //! A wrong password leaves it `sent`: how many may be wrong is counted for the patient (see [`crate::otp`]). Nothing is
 //! linked before ABDM has taken our last word.
@@ -17,7 +17,7 @@ pub enum LinkRequestState {
     Sending,
     /// The provider took it; the patient's app is told so.
     Sent,
-    /// No password went out. The patient may choose again.
+    /// No password went out, or the ABHA ended before one came back. The patient may choose again.
     Failed,
     /// The password was right; ABDM is told what to link.
     Confirmed,
@@ -49,7 +49,7 @@ impl LinkRequestState {
         let allowed = matches!(
             (self, to),
             (Self::Sending, Self::Sent | Self::Failed)
-                | (Self::Sent, Self::Confirmed)
+                | (Self::Sent, Self::Confirmed | Self::Failed)
                 | (Self::Confirmed, Self::Linked | Self::Refused)
         );
         if allowed { Ok(to) } else { Err(InvalidStep { from: self, to }) }
@@ -72,7 +72,7 @@ mod tests {
             let next: Vec<_> = LinkRequestState::ALL.iter().filter(|to| from.step(**to).is_ok()).collect();
             let expected: &[LinkRequestState] = match from {
                 LinkRequestState::Sending => &[LinkRequestState::Sent, LinkRequestState::Failed],
-                LinkRequestState::Sent => &[LinkRequestState::Confirmed],
+                LinkRequestState::Sent => &[LinkRequestState::Failed, LinkRequestState::Confirmed],
                 LinkRequestState::Confirmed => &[LinkRequestState::Linked, LinkRequestState::Refused],
                 _ => &[],
             };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use abdm::callback::{KeySource, Verifier, VerifierConfig};
 use abdm::client::{Gateway, GatewayConfig, KeysV05};
 use abdm::clock::SharedClock;
+use abdm::consent_signature::SignatureKey;
 use abdm::push::{Pusher, PusherConfig};
 use anyhow::Context as _;
 use domain::backoff::Backoff;
@@ -47,6 +48,8 @@ pub struct Bridge {
     pub verifier: Verifier,
     /// The same for callbacks of v0.5, which has keys of its own.
     pub verifier_v05: Verifier,
+    /// Tells consents of ABDM's from others', if the configuration says by what.
+    pub signatures: Signatures,
     /// Sends one-time passwords, if the configuration says by what.
     pub sms: Option<Box<dyn SmsSender>>,
     /// Whether the answer to a discovery carries `X-HIU-ID`.
@@ -77,6 +80,15 @@ pub struct Bridge {
     pub terminology: Index,
     /// The page of ABDM's that a counter's QR code leads to.
     pub qr_page: String,
+}
+
+/// How consents' signatures are checked.
+#[derive(Debug, Default)]
+pub struct Signatures {
+    /// The key that they are checked by.
+    pub key: Option<SignatureKey>,
+    /// Whether a consent without a right one is refused.
+    pub required: bool,
 }
 
 impl std::fmt::Debug for Bridge {
@@ -125,6 +137,17 @@ pub async fn start(config: &Config, clock: SharedClock) -> anyhow::Result<Runnin
 
 /// Like [`start`], on a store opened with these options.
 pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Running> {
+    let pusher = Pusher::new(pusher_config(config))?;
+    start_pushing(config, options, pusher).await
+}
+
+/// How pages are pushed.
+fn pusher_config(config: &Config) -> PusherConfig {
+    PusherConfig { timeout: config.transfer.push_timeout, allow_insecure: config.gateway.allow_insecure }
+}
+
+/// Like [`start_with`], with another way of pushing, whose rule for push addresses is the flows' too.
+pub async fn start_pushing(config: &Config, options: Options, pusher: Pusher) -> anyhow::Result<Running> {
     let clock = options.clock.clone();
     let store = Store::open(options).await.context("the store cannot be opened")?;
     let public = listen(config.server.public, "server.public").await?;
@@ -135,16 +158,14 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
     let keys: Arc<dyn KeySource> = Arc::<Gateway>::clone(&gateway);
     let keys_v05 = Arc::new(KeysV05(Arc::clone(&gateway)));
     let bridge = Arc::new(Bridge {
-        pusher: Pusher::new(PusherConfig {
-            timeout: config.transfer.push_timeout,
-            allow_insecure: config.gateway.allow_insecure,
-        })?,
         webhooks: workers::webhook_client()?,
         verifier: Verifier::new(verifier_config(config), keys, clock.clone()),
         verifier_v05: Verifier::new(verifier_config(config), keys_v05, clock.clone()),
         sms: sms::sender(config, &clock)?,
         on_discover_hiu_id: config.linking.on_discover_hiu_id,
-        rules: rules(config),
+        rules: Rules { allow_insecure: pusher.config().allow_insecure, ..rules(config) },
+        pusher,
+        signatures: signatures(config)?,
         keep: DAY.saturating_mul(config.retention.days),
         pace: Limits {
             rate: config.gateway.rate,
@@ -242,6 +263,15 @@ pub fn watch(config: &Config, gateway: &Gateway) -> Watch {
         public_url: config.server.public_url.clone(),
         every: config.gateway.bridge_watch,
     }
+}
+
+fn signatures(config: &Config) -> anyhow::Result<Signatures> {
+    let Some(path) = &config.consent.signature_key_file else { return Ok(Signatures::default()) };
+    let wrong =
+        || format!("consent.signature_key_file = {} with consent.signature_algorithm", path.display());
+    let pem = std::fs::read(path).with_context(wrong)?;
+    let key = SignatureKey::from_pem(&pem, &config.consent.signature_algorithm).with_context(wrong)?;
+    Ok(Signatures { key: Some(key), required: config.consent.require_signature })
 }
 
 fn verifier_config(config: &Config) -> VerifierConfig {

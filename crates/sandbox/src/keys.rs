@@ -164,6 +164,17 @@ impl Keys {
         STANDARD.encode_to_string(self.consent.sign(&RSA_PKCS1_SHA256, detail.as_bytes()))
     }
 
+    /// The public half of what signs artefacts, in PEM.
+    pub(crate) fn consent_key(&self) -> String {
+        // RFC 8017: SubjectPublicKeyInfo of rsaEncryption around the PKCS#1 key of 270 bytes.
+        const HEAD: [u8; 24] = [
+            0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01,
+            0x01, 0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00,
+        ];
+        let der = [&HEAD, self.consent.pair.public_key().as_ref()].concat();
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode_to_string(der))
+    }
+
     /// A token for a callback of the tester's own making.
     pub(crate) fn forged(&self, version: ApiVersion, kind: &Forgery, now: Timestamp) -> Option<String> {
         let genuine = self.claims("gateway", now, CALLBACK_TOKEN);

@@ -20,7 +20,9 @@ pub use faults::{CallFault, CallbackFault, Fault, Plan, PushFault, When};
 pub use hiu::{KeyForm, RecordsWanted};
 pub use keys::{Forgery, KeyError};
 pub use phr::consents::{Granted, HiuNamed};
-pub use phr::{Choice, ConsentWanted, DiscoveryWanted, Frequency, Identifier, Renotify, ShareWanted};
+pub use phr::{
+    Choice, ConsentWanted, DiscoveryWanted, Frequency, Identifier, Renotify, ShareWanted, StatusWanted,
+};
 pub use server::{Handle, serve};
 pub use steer::people::BridgeChange;
 pub use steer::{Figures, Idle, RawAnswer, RawCallback, SteerError, openapi};
@@ -31,4 +33,5 @@ pub use world::linkings::{ApiVersion, Linking, LinkingState};
 pub use world::links::{LinkedBy, LinkedContext};
 pub use world::registry::{Bridge, Facility, Home, Person, Service};
 pub use world::shares::{Share, ShareState};
+pub use world::statuses::{AbhaNotice, AbhaStatus};
 pub use world::transfers::{Page, ReceivedEntry, Transfer, TransferState};

@@ -16,7 +16,7 @@ const DISPLAY: &str = "display";
 macro_rules! columns {
     () => {
         "c.patient_reference, c.reference, c.sealed, c.visit_date, c.hold, c.withdrawn_at, c.link_state, \
-         c.link_error, c.link_due_at, c.link_call, c.linked_types, c.created_at"
+         c.link_error, c.link_due_at, c.link_call, c.linked_types, c.linked_as, c.created_at"
     };
 }
 pub(crate) use columns;
@@ -99,7 +99,7 @@ impl Tx {
         let linked_at = (link.state == LinkState::Linked).then_some(now);
         self.execute(
             "UPDATE care_context SET link_state = $4, link_error = $5, link_due_at = $6, linked_types = $7, \
-             linked_at = COALESCE(linked_at, $8), updated_at = $9 \
+             linked_at = COALESCE(linked_at, $8), updated_at = $9, linked_as = $10 \
              WHERE facility_id = $1 AND patient_reference = $2 AND reference = $3",
             args![
                 facility.as_str(),
@@ -110,7 +110,8 @@ impl Tx {
                 link.due_at,
                 types.join(" "),
                 linked_at,
-                now
+                now,
+                link.linked_as.as_ref().map(PatientRef::as_str)
             ],
         )
         .await?;
@@ -259,6 +260,45 @@ impl Tx {
         rows.iter().map(|row| self.read_care_context(row)).collect()
     }
 
+    /// Like [`Tx::care_contexts`], each with its place in the list; the page may begin at a place whose visit has gone.
+    pub async fn care_contexts_from(
+        &mut self,
+        facility: &FacilityId,
+        filter: &CareContextFilter,
+        after: Option<(Timestamp, &PatientRef, &CareContextRef)>,
+        limit: u32,
+    ) -> Result<Vec<(Timestamp, CareContext)>> {
+        let (at, patient, reference) = after.map_or((Timestamp::MAX, "", ""), |(at, patient, reference)| {
+            (at, patient.as_str(), reference.as_str())
+        });
+        let rows = self
+            .all(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM care_context c WHERE c.facility_id = $1 \
+                     AND (c.created_at < $2 OR (c.created_at = $2 AND c.reference < $3) \
+                       OR (c.created_at = $2 AND c.reference = $3 AND c.patient_reference < $4)) \
+                     AND ($5 = '' OR c.patient_reference = $5) AND ($6 = '' OR c.link_state = $6) \
+                     AND c.ends_at >= $7 AND c.starts_at <= $8 \
+                     ORDER BY c.created_at DESC, c.reference DESC, c.patient_reference DESC LIMIT $9"
+                ),
+                args![
+                    facility.as_str(),
+                    at,
+                    reference,
+                    patient,
+                    filter.patient.as_ref().map_or("", PatientRef::as_str),
+                    filter.link_state.map_or("", LinkState::as_str),
+                    filter.from.unwrap_or(Timestamp::MIN),
+                    filter.to.unwrap_or(Timestamp::MAX),
+                    limit
+                ],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((row.time("created_at")?, self.read_care_context(row)?))).collect()
+    }
+
     /// Forgets a care context and its records. For one that ABDM has never linked.
     pub async fn delete_care_context(
         &mut self,
@@ -295,6 +335,7 @@ impl Tx {
                 error: self.open_problem(row.opt_bytes("link_error")?)?,
                 due_at: row.opt_time("link_due_at")?,
                 linked_types: types.map_err(|error| StoreError::corrupt("HI types", error))?,
+                linked_as: row.opt_parse("linked_as")?,
             },
         })
     }

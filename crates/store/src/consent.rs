@@ -1,7 +1,7 @@
 //! Consent artefacts held as HIP. Once ended, only the fact remains.
 
 use abdm::id::{AbhaAddress, ConsentId, FacilityId};
-use domain::consent::ConsentStatus;
+use domain::consent::{ConsentStatus, Signature};
 use jiff::Timestamp;
 
 use crate::database::{Row, Tx, args};
@@ -11,7 +11,7 @@ const ARTEFACT: &str = "consent artefact";
 
 macro_rules! columns {
     () => {
-        "consent_id, status, artefact, erase_at, received_at, ended_at"
+        "consent_id, status, artefact, erase_at, received_at, ended_at, signature"
     };
 }
 
@@ -22,8 +22,10 @@ pub struct StoredConsent {
     pub id: ConsentId,
     /// Its status.
     pub status: ConsentStatus,
-    /// The notification as it came, exact bytes; gone once the consent has ended.
+    /// The notification as it came, exact bytes, with the artefact's signature; gone once the consent has ended.
     pub artefact: Option<Vec<u8>>,
+    /// What is known of that signature.
+    pub signature: Signature,
     /// When the consent ends.
     pub erase_at: Option<Timestamp>,
     /// When it was first heard of.
@@ -80,10 +82,11 @@ impl Tx {
         let address = address.map(|address| self.address_hash(address)).transpose()?;
         self.execute(
             "INSERT INTO consent (facility_id, consent_id, status, artefact, abha_address_hash, erase_at, \
-             received_at, ended_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             received_at, ended_at, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (facility_id, consent_id) DO UPDATE SET status = excluded.status, \
              artefact = excluded.artefact, abha_address_hash = COALESCE(excluded.abha_address_hash, \
-             consent.abha_address_hash), erase_at = excluded.erase_at, ended_at = excluded.ended_at",
+             consent.abha_address_hash), erase_at = excluded.erase_at, ended_at = excluded.ended_at, \
+             signature = excluded.signature",
             args![
                 facility.as_str(),
                 consent.id.as_str(),
@@ -92,11 +95,44 @@ impl Tx {
                 address,
                 consent.erase_at,
                 consent.received_at,
-                consent.ended_at
+                consent.ended_at,
+                consent.signature.as_str()
             ],
         )
         .await?;
         Ok(())
+    }
+
+    /// Where a consent stands and when it ends by itself, without opening its artefact.
+    pub async fn consent_standing(
+        &mut self,
+        facility: &FacilityId,
+        id: &ConsentId,
+    ) -> Result<Option<(ConsentStatus, Option<Timestamp>)>> {
+        let row = self
+            .optional(
+                "SELECT status, erase_at FROM consent WHERE facility_id = $1 AND consent_id = $2",
+                args![facility.as_str(), id.as_str()],
+            )
+            .await?;
+        row.map(|row| Ok((row.parse("status")?, row.opt_time("erase_at")?))).transpose()
+    }
+
+    /// The consents of an ABHA address that have not ended.
+    pub async fn live_consents_of(
+        &mut self,
+        facility: &FacilityId,
+        address: &AbhaAddress,
+    ) -> Result<Vec<ConsentId>> {
+        let hash = self.address_hash(address)?;
+        let rows = self
+            .all(
+                "SELECT consent_id FROM consent WHERE facility_id = $1 AND abha_address_hash = $2 \
+                 AND status IN ('GRANTED', 'REQUESTED') ORDER BY consent_id",
+                args![facility.as_str(), hash],
+            )
+            .await?;
+        rows.iter().map(|row| row.parse("consent_id")).collect()
     }
 
     /// Up to `limit` consents, newest first, after the one with the id `after`.
@@ -108,7 +144,7 @@ impl Tx {
     ) -> Result<Vec<StoredConsent>> {
         let rows = self
             .all(
-                "SELECT c.consent_id, c.status, c.artefact, c.erase_at, c.received_at, c.ended_at FROM consent c \
+                "SELECT c.consent_id, c.status, c.artefact, c.erase_at, c.received_at, c.ended_at, c.signature FROM consent c \
                  LEFT JOIN consent a ON a.facility_id = c.facility_id AND a.consent_id = $2 \
                  WHERE c.facility_id = $1 AND ($2 = '' OR c.received_at < a.received_at \
                    OR (c.received_at = a.received_at AND c.consent_id < a.consent_id)) \
@@ -139,6 +175,7 @@ impl Tx {
             id: row.parse("consent_id")?,
             status: row.parse("status")?,
             artefact,
+            signature: row.parse("signature")?,
             erase_at: row.opt_time("erase_at")?,
             received_at: row.time("received_at")?,
             ended_at: row.opt_time("ended_at")?,

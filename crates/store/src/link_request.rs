@@ -281,6 +281,36 @@ impl Tx {
         row.map(|row| self.read_link_request(&row)).transpose()
     }
 
+    /// A patient's own links that are not done. Lock the patient first.
+    pub async fn open_link_requests(
+        &mut self,
+        facility: &FacilityId,
+        patient: &PatientRef,
+    ) -> Result<Vec<LinkRequest>> {
+        let rows = self
+            .all(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM link_request WHERE facility_id = $1 AND patient_reference = $2 \
+                     AND state IN ('sending', 'sent', 'confirmed') ORDER BY created_at, reference"
+                ),
+                args![facility.as_str(), patient.as_str()],
+            )
+            .await?;
+        rows.iter().map(|row| self.read_link_request(row)).collect()
+    }
+
+    /// Forgets what was offered to a patient in discoveries.
+    pub async fn forget_discoveries(&mut self, facility: &FacilityId, patient: &PatientRef) -> Result<()> {
+        self.execute(
+            "DELETE FROM discovery WHERE facility_id = $1 AND patient_reference = $2",
+            args![facility.as_str(), patient.as_str()],
+        )
+        .await?;
+        Ok(())
+    }
+
     /// The count of a patient's passwords. Lock the patient first: the desk is theirs.
     pub async fn otp_desk(&mut self, facility: &FacilityId, patient: &PatientRef) -> Result<OtpDesk> {
         let row = self

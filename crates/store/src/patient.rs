@@ -5,10 +5,12 @@ use std::sync::LazyLock;
 use abdm::id::{AbhaAddress, AbhaNumber, FacilityId, Gender, Mobile};
 use domain::patient::{Birth, Identifier, Patient};
 use domain::reference::PatientRef;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::database::{Row, Tx, Value, args};
 use crate::error::{Result, StoreError};
+use crate::place::Place;
 
 const SEALED: &str = "patient";
 /// Patients of one statement.
@@ -203,6 +205,44 @@ impl Tx {
             )
             .await?;
         rows.iter().map(|row| self.read_patient(row)).collect()
+    }
+
+    /// Like [`Tx::patients`], each with its place in the list; the page may begin at a place whose patient has gone.
+    pub async fn patients_from(
+        &mut self,
+        facility: &FacilityId,
+        filter: &PatientFilter,
+        after: Option<&Place<PatientRef>>,
+        limit: u32,
+    ) -> Result<Vec<(Place<PatientRef>, Patient)>> {
+        let address = filter.abha_address.as_ref().map(|address| self.address_hash(address)).transpose()?;
+        let keys = self.inner.keys()?;
+        let mobile = filter.mobile.map(|mobile| keys.look_up("mobile", &mobile.to_string()));
+        let number = filter.abha_number.map(|number| keys.look_up("abha number", &number.to_string()));
+        let rows = self
+            .all(
+                "SELECT reference, sealed, provisional, created_at FROM patient \
+                 WHERE facility_id = $1 AND merged_into IS NULL \
+                 AND (created_at < $2 OR (created_at = $2 AND reference < $3)) \
+                 AND ($4 = '' OR mobile_hash = $4) AND ($5 = '' OR abha_number_hash = $5) \
+                 AND ($6 = '' OR abha_address_hash = $6) \
+                 ORDER BY created_at DESC, reference DESC LIMIT $7",
+                args![
+                    facility.as_str(),
+                    after.map_or(Timestamp::MAX, |place| place.at),
+                    after.map_or("", |place| place.key.as_str()),
+                    mobile.unwrap_or_default(),
+                    number.unwrap_or_default(),
+                    address.unwrap_or_default(),
+                    limit
+                ],
+            )
+            .await?;
+        let read = |row: &Row| {
+            let patient = self.read_patient(row)?;
+            Ok((Place { at: row.time("created_at")?, key: patient.reference.clone() }, patient))
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Which patient took over from the one with this reference.

@@ -100,7 +100,7 @@ fn signing_key(key: &Key) -> Option<(String, Arc<SigningKey>)> {
     Some((key.kid.clone()?, Arc::new(SigningKey { key: decoding, algorithm, name })))
 }
 
-pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
+pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
     Some(match name {
         "RS256" => Algorithm::RS256,
         "RS384" => Algorithm::RS384,

@@ -25,6 +25,7 @@ use crate::wire::cert::KeySet;
 
 pub use refused::Refused;
 
+pub(crate) use keys::algorithm;
 use keys::{Keys, SigningKey};
 
 /// Where the gateway's keys come from: [`crate::client::Gateway`], or a test.

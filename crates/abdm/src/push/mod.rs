@@ -9,6 +9,7 @@ mod url;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,28 @@ pub struct PusherConfig {
     pub allow_insecure: bool,
 }
 
+/// Where a name leads. Asked anew for every connection.
+pub trait Names: fmt::Debug + Send + Sync {
+    /// The addresses that the name has now.
+    fn look_up(&self, host: String) -> Addresses;
+}
+
+/// What [`Names::look_up`] finds.
+pub type Addresses = Pin<Box<dyn Future<Output = std::io::Result<Vec<IpAddr>>> + Send>>;
+
+/// The names that this machine knows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemNames;
+
+impl Names for SystemNames {
+    fn look_up(&self, host: String) -> Addresses {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host, 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
 /// Pushes pages, to be shared.
 #[derive(Debug)]
 pub struct Pusher {
@@ -52,13 +75,27 @@ impl Pusher {
     /// # Errors
     /// TLS cannot be set up.
     pub fn new(config: PusherConfig) -> Result<Self, ClientError> {
-        let resolver = Arc::new(Guard { allow_insecure: config.allow_insecure });
+        Self::with_names(config, Arc::new(SystemNames))
+    }
+
+    /// The same with names of another's knowing.
+    ///
+    /// # Errors
+    /// As [`Pusher::new`].
+    pub fn with_names(config: PusherConfig, names: Arc<dyn Names>) -> Result<Self, ClientError> {
+        let resolver = Arc::new(Guard { allow_insecure: config.allow_insecure, names });
         let client = http_client::builder(config.timeout)?
             .no_proxy()
             .dns_resolver(Arc::clone(&resolver))
             .build()
             .map_err(ClientError::Http)?;
         Ok(Self { client, resolver, config })
+    }
+
+    /// How it pushes.
+    #[must_use]
+    pub fn config(&self) -> PusherConfig {
+        self.config
     }
 
     /// Whether pages may go to this address, as far as can be told beforehand: its form, and the addresses that its
@@ -159,6 +196,7 @@ fn allowed(ip: IpAddr, allow_insecure: bool) -> bool {
 #[derive(Debug)]
 struct Guard {
     allow_insecure: bool,
+    names: Arc<dyn Names>,
 }
 
 /// Why a name gives no address to connect to.
@@ -173,17 +211,19 @@ enum ResolveError {
 impl Guard {
     async fn resolve_checked(&self, host: &str) -> Result<Vec<SocketAddr>, ResolveError> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let found: Vec<SocketAddr> =
-            tokio::net::lookup_host((host, 0)).await.map_err(ResolveError::Unknown)?.collect();
-        let kept: Vec<SocketAddr> =
-            found.into_iter().filter(|address| allowed(address.ip(), self.allow_insecure)).collect();
+        let found = match host.parse::<IpAddr>() {
+            Ok(literal) => vec![literal],
+            Err(_) => self.names.look_up(host.to_owned()).await.map_err(ResolveError::Unknown)?,
+        };
+        let kept = found.into_iter().filter(|address| allowed(*address, self.allow_insecure));
+        let kept: Vec<SocketAddr> = kept.map(|address| SocketAddr::new(address, 0)).collect();
         if kept.is_empty() { Err(ResolveError::Refused) } else { Ok(kept) }
     }
 }
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = Self { allow_insecure: self.allow_insecure };
+        let guard = Self { allow_insecure: self.allow_insecure, names: Arc::clone(&self.names) };
         Box::pin(async move {
             let addresses = guard.resolve_checked(name.as_str()).await?;
             Ok(Box::new(addresses.into_iter()) as Addrs)

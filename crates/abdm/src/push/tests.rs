@@ -126,8 +126,40 @@ fn an_hius_answers_are_classed_by_status() {
 
 #[tokio::test]
 async fn a_name_of_this_machine_is_refused_when_it_is_resolved() {
-    let strict = Guard { allow_insecure: false };
+    let names: Arc<dyn Names> = Arc::new(SystemNames);
+    let strict = Guard { allow_insecure: false, names: Arc::clone(&names) };
     assert!(matches!(strict.resolve_checked("localhost").await, Err(ResolveError::Refused)));
     assert!(matches!(strict.resolve_checked("[::1]").await, Err(ResolveError::Refused)));
-    assert!(Guard { allow_insecure: true }.resolve_checked("localhost").await.is_ok());
+    assert!(Guard { allow_insecure: true, names }.resolve_checked("localhost").await.is_ok());
+}
+
+/// A name with addresses of the test's choosing.
+#[derive(Debug)]
+struct Fixed(&'static [&'static str]);
+
+impl Names for Fixed {
+    fn look_up(&self, _: String) -> Addresses {
+        let found = self.0.iter().map(|address| address.parse().unwrap()).collect();
+        Box::pin(async move { Ok(found) })
+    }
+}
+
+#[tokio::test]
+async fn of_a_names_addresses_only_those_outside_are_connected_to() {
+    let cases: [(&'static [&'static str], usize, usize); 6] = [
+        (&["8.8.8.8"], 1, 1),
+        (&["8.8.8.8", "2001:4860:4860::8888"], 2, 2),
+        (&["10.0.0.7", "8.8.8.8"], 1, 2),
+        (&["127.0.0.1"], 0, 1),
+        (&["169.254.169.254"], 0, 0),
+        (&[], 0, 0),
+    ];
+    for (addresses, strict, loose) in cases {
+        for (allow_insecure, expected) in [(false, strict), (true, loose)] {
+            let guard = Guard { allow_insecure, names: Arc::new(Fixed(addresses)) };
+            let found = guard.resolve_checked("hiu.example.org").await;
+            let kept = found.map_or(0, |kept| kept.len());
+            assert_eq!(kept, expected, "{addresses:?} {allow_insecure}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Whether a callback's body has its callback's shape, before anything is done with it.
 
 use super::{
-    BodyError, confirm, consent, context, discover, health_information, init, link, read, share, token, v05,
+    BodyError, confirm, consent, context, discover, health_information, init, link, patient_status, read,
+    share, token, v05,
 };
 use crate::path::Callback;
 
@@ -24,6 +25,9 @@ pub fn check(callback: Callback, body: &[u8]) -> Result<(), BodyError> {
         }
         Callback::ProfileShare => read::<share::ProfileShare>(body).map(drop),
         Callback::LinkInitV05 => v05::link_init(body).map(drop),
+        Callback::PatientStatus | Callback::PatientStatusV05 => {
+            read::<patient_status::PatientStatusNotify>(body)?.notification.whose().map(drop)
+        }
     }
 }
 

@@ -28,6 +28,9 @@ pub struct HealthInformationRequest {
 pub struct HiRequest {
     /// Under which artefact.
     pub consent: ConsentRef,
+    /// Who asks, if told: no page of ABDM's names it here.
+    #[serde(default, deserialize_with = "lenient::object")]
+    pub hiu: Option<super::consent::Party>,
     /// Records of which time.
     pub date_range: DateRange,
     /// Where to push. Chosen by the HIU: untrusted, see [`crate::push`].

@@ -16,6 +16,7 @@ pub mod health_information;
 pub mod init;
 mod lenient;
 pub mod link;
+pub mod patient_status;
 mod read;
 pub mod session;
 pub mod share;

@@ -64,6 +64,7 @@ struct ReplyV3 {
     patient: Option<Vec<Entry>>,
     matched_by: Option<Vec<String>>,
     link: Option<serde_json::Value>,
+    acknowledgement: Option<serde_json::Value>,
     error: Option<ReceivedError>,
     response: ResponseTo,
 }
@@ -95,6 +96,9 @@ struct Reply {
     patient: Option<Patient>,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<serde_json::Value>,
+    /// Written without the `e` that V3 has.
+    #[serde(rename = "acknowledgment", skip_serializing_if = "Option::is_none")]
+    acknowledgement: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<NumberedError>,
     resp: ResponseTo,
@@ -116,7 +120,7 @@ struct NumberedError {
     message: String,
 }
 
-/// Writes a V3 reply (on-discover, on-init, on-confirm) as v0.5 takes it. Id and time are those of the attempt, as the
+/// Writes a V3 reply (on-discover, on-init, on-confirm, patients/status/on-notify) as v0.5 takes it. Id and time are those of the attempt, as the
 /// headers are in V3.
 ///
 /// # Errors
@@ -127,7 +131,7 @@ pub fn reply(
     request_id: RequestId,
     at: AbdmTime,
 ) -> Result<Bytes, BodyError> {
-    let ReplyV3 { transaction_id, patient, matched_by, link, error, response } = read(v3)?;
+    let ReplyV3 { transaction_id, patient, matched_by, link, acknowledgement, error, response } = read(v3)?;
     let named = |kinds: &Vec<String>| kinds.iter().map(|kind| identifier(kind).to_owned()).collect();
     let matched_by = matched_by.as_ref().map(named);
     write(&Reply {
@@ -136,6 +140,7 @@ pub fn reply(
         transaction_id,
         patient: patient.and_then(|entries| one_patient(entries, matched_by.as_ref())),
         link,
+        acknowledgement,
         error: error.map(|error| numbered(operation, error)),
         resp: response,
     })
@@ -244,6 +249,16 @@ mod tests {
             json!({"requestId": ID, "timestamp": "2026-01-20T06:00:00.000Z", "transactionId": "t", "patient": {
                 "referenceNumber": "P1", "display": "Asha", "careContexts": [visit("v1"), visit("v2")],
                 "matchedBy": ["HEALTH_ID", "MOBILE"]}, "resp": {"requestId": "asked"}})
+        );
+    }
+
+    #[test]
+    fn an_acknowledgement_of_a_status_is_spelled_as_v05_spells_it() {
+        let v3 = json!({"acknowledgement": {"status": "OK"}, "response": {"requestId": "asked"}});
+        assert_eq!(
+            written(Operation::PatientStatusOnNotifyV05, &v3),
+            json!({"requestId": ID, "timestamp": "2026-01-20T06:00:00.000Z", "acknowledgment": {"status": "OK"},
+                "resp": {"requestId": "asked"}})
         );
     }
 

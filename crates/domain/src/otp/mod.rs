@@ -156,6 +156,17 @@ impl OtpDesk {
         (desk, issued, verdict)
     }
 
+    /// The desk of a patient who turns out to be two: nothing that was counted for either is forgotten.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.wrong = self.wrong.max(other.wrong);
+        self.locked_at = self.locked_at.max(other.locked_at);
+        self.locked_until = self.locked_until.max(other.locked_until);
+        self.sent.extend(other.sent);
+        self.sent.sort_unstable();
+        self
+    }
+
     /// Until when the patient is locked.
     #[must_use]
     pub fn locked(&self, now: Timestamp) -> Option<Timestamp> {

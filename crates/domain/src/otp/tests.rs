@@ -140,3 +140,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_two_desks_made_one_the_stricter_holds() {
+    let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).unwrap();
+    let one = OtpDesk { wrong: 2, locked_at: None, locked_until: None, sent: vec![at(10), at(30)] };
+    let other = OtpDesk { wrong: 0, locked_at: Some(at(5)), locked_until: Some(at(500)), sent: vec![at(20)] };
+    for desk in [one.clone().with(other.clone()), other.with(one)] {
+        assert_eq!((desk.wrong, desk.locked(at(100))), (2, Some(at(500))));
+        assert_eq!(desk.sent, [at(10), at(20), at(30)]);
+    }
+}

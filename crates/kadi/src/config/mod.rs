@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 pub use problem::{ConfigError, Origin, Problem};
 pub use sections::{
-    Config, Environment, Gateway, Hl7, Keys, Linking, Objects, Retry, Server, Sms, SmsDlt, SmsKind, Store,
-    Terminology, Transfer,
+    Config, Consent, Environment, Gateway, Hl7, Keys, Linking, Objects, Retry, Server, Sms, SmsDlt, SmsKind,
+    Store, Terminology, Transfer,
 };
 
 use layers::Layers;

@@ -102,6 +102,12 @@ fn check(config: &mut Config, layers: &mut Layers) {
     }
     check_sms(config, layers);
     check_hl7(config, layers);
+    if config.consent.require_signature && config.consent.signature_key_file.is_none() {
+        layers.complain(
+            "consent.signature_key_file",
+            "must be set with consent.require_signature: without a key every consent would be refused",
+        );
+    }
 }
 
 fn check_hl7(config: &Config, layers: &mut Layers) {
@@ -235,6 +241,7 @@ fn resolve_paths(config: &mut Config, folder: &Path) {
         &mut config.server.tls_cert_file,
         &mut config.server.tls_key_file,
         &mut config.terminology.folder,
+        &mut config.consent.signature_key_file,
     ];
     for path in paths.into_iter().flatten() {
         *path = folder.join(&*path);

@@ -26,6 +26,7 @@ pub struct Config {
     pub keys: Keys,
     pub linking: Linking,
     pub share: Share,
+    pub consent: Consent,
     /// None unless the file or the environment sets a key of the section.
     pub sms: Option<Sms>,
     pub hl7: Hl7,
@@ -220,6 +221,19 @@ pub struct Share {
     pub token_ttl: Duration,
     /// Set, `http(s)://`, without a slash at its end.
     pub qr_url: String,
+}
+
+/// Consent artefacts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// There if `require_signature` is.
+    #[serde(deserialize_with = "units::path")]
+    pub signature_key_file: Option<PathBuf>,
+    /// As JWS calls it.
+    pub signature_algorithm: String,
+    /// Whether an artefact without a right signature is refused.
+    pub require_signature: bool,
 }
 
 /// What sends the texts.

@@ -32,7 +32,7 @@ pub async fn tell(
         return Ok(());
     }
     let care_context = CareContextId {
-        patient_reference: Personal::from(context.patient.as_str()),
+        patient_reference: Personal::from(context.link.patient(&context.patient).as_str()),
         care_context_reference: super::wire_reference(&context.reference)?,
     };
     let date = AbdmTime(tx.now());

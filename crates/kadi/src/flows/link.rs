@@ -9,6 +9,8 @@
 //! a wait. The patient's row is locked meanwhile, so there is one plan at a time. A visit that is part of a call
 //! carries the call's id, and nobody else touches its link until the call has ended.
 
+use std::collections::BTreeMap;
+
 use abdm::error::{Failure, Retry, callback_failure};
 use abdm::id::{AbhaAddress, HiType, Personal};
 use abdm::path::Operation;
@@ -33,6 +35,9 @@ use super::{Ctx, Result, context_notify, link_token, outcome, problem};
 struct LinkCall {
     address: AbhaAddress,
     token: String,
+    /// Under which reference the patient is named; in calls of earlier versions that of the exchange's subject.
+    #[serde(default)]
+    patient: Option<PatientRef>,
     /// Each care context with the HI types that it is offered with.
     offered: Vec<(String, Vec<HiType>)>,
     body: Box<serde_json::value::RawValue>,
@@ -52,7 +57,7 @@ struct Candidate {
 
 /// Does what can be done now to link a patient's visits.
 pub async fn plan(ctx: &Ctx<'_>, tx: &mut Tx, facility: &Facility, patient: &PatientRef) -> Result<()> {
-    let Some(patient) = tx.lock_patient(&facility.id, patient).await? else { return Ok(()) };
+    let Some(patient) = tx.lock_current_patient(&facility.id, patient).await? else { return Ok(()) };
     let candidates = candidates(tx, facility, &patient).await?;
     let Some(address) = patient.abha_address.clone().filter(|_| !candidates.is_empty()) else {
         return Ok(());
@@ -61,8 +66,10 @@ pub async fn plan(ctx: &Ctx<'_>, tx: &mut Tx, facility: &Facility, patient: &Pat
     let now = tx.now();
     match desk.decide(now, ctx.rules.tokens) {
         Decision::Use(token) => {
-            for batch in candidates.chunks(MAX_CARE_CONTEXTS) {
-                call(tx, facility, &patient, (&address, &token), batch).await?;
+            for (known_as, candidates) in by_reference(&patient, candidates) {
+                for batch in candidates.chunks(MAX_CARE_CONTEXTS) {
+                    call(tx, facility, (&patient, &known_as), (&address, &token), batch).await?;
+                }
             }
             Ok(())
         }
@@ -149,22 +156,34 @@ async fn wait(
     Ok(())
 }
 
+/// The candidates of each reference that the patient is known under: a call names one. A visit that ABDM has linked gains
+/// its new type under the reference that it was linked under, though the patient was merged into another since.
+fn by_reference(patient: &Patient, candidates: Vec<Candidate>) -> BTreeMap<PatientRef, Vec<Candidate>> {
+    let mut sorted: BTreeMap<PatientRef, Vec<Candidate>> = BTreeMap::new();
+    for candidate in candidates {
+        let known_as = candidate.context.link.patient(&patient.reference).clone();
+        sorted.entry(known_as).or_default().push(candidate);
+    }
+    sorted
+}
+
 /// Puts one link call in the outbox: one patient entry for each HI type.
 async fn call(
     tx: &mut Tx,
     facility: &Facility,
-    patient: &Patient,
+    (patient, known_as): (&Patient, &PatientRef),
     (address, token): (&AbhaAddress, &Token),
     batch: &[Candidate],
 ) -> Result<()> {
     let body = LinkCareContexts {
         abha_number: patient.abha_number.filter(|_| token.with_number),
         abha_address: address.clone(),
-        patient: entries(patient, batch)?,
+        patient: entries((patient, known_as), batch)?,
     };
     let call = LinkCall {
         address: address.clone(),
         token: token.jwt.clone(),
+        patient: Some(known_as.clone()),
         offered: batch.iter().map(|one| (one.context.reference.to_string(), one.types.clone())).collect(),
         body: serde_json::value::to_raw_value(&body)?,
     };
@@ -178,7 +197,7 @@ async fn call(
     Ok(())
 }
 
-fn entries(patient: &Patient, batch: &[Candidate]) -> Result<Vec<PatientEntry>> {
+fn entries((patient, known_as): (&Patient, &PatientRef), batch: &[Candidate]) -> Result<Vec<PatientEntry>> {
     let mut entries = Vec::new();
     for hi_type in HiType::ALL {
         let mut contexts = Vec::new();
@@ -191,7 +210,7 @@ fn entries(patient: &Patient, batch: &[Candidate]) -> Result<Vec<PatientEntry>> 
             }
         }
         if !contexts.is_empty() {
-            let reference = Personal::from(patient.reference.as_str());
+            let reference = Personal::from(known_as.as_str());
             entries.push(PatientEntry::new(reference, &patient.name, hi_type, contexts));
         }
     }
@@ -298,8 +317,8 @@ async fn conclude(
     if !tx.move_exchange(ended.exchange, state, None, error.as_ref()).await? {
         return Ok(());
     }
-    let Ok(patient) = ended.subject.parse::<PatientRef>() else { return Ok(()) };
-    tx.lock_patient(&facility.id, &patient).await?;
+    let Ok(asked_for) = ended.subject.parse::<PatientRef>() else { return Ok(()) };
+    tx.lock_current_patient(&facility.id, &asked_for).await?;
     let contexts = tx.care_contexts_of_call(&facility.id, &ended.id.to_string()).await?;
     for context in &contexts {
         tx.put_link_call(&facility.id, context, None).await?;
@@ -307,7 +326,7 @@ async fn conclude(
             (Some(failure), Some(error)) => {
                 refuse(ctx, tx, facility, context, (failure, error)).await?;
             }
-            _ => confirm(tx, facility, context, ended.call).await?,
+            _ => confirm(tx, facility, context, (ended.call, &asked_for)).await?,
         }
     }
     if failure.is_some_and(|failure| failure.retry == Retry::TokenInvalid) {
@@ -317,15 +336,21 @@ async fn conclude(
             tx.put_token_desk(&facility.id, &call.address, &desk.drop_token()).await?;
         }
     }
-    plan(ctx, tx, facility, &patient).await
+    plan(ctx, tx, facility, &asked_for).await
 }
 
-async fn confirm(tx: &mut Tx, facility: &Facility, context: &CareContext, call: &LinkCall) -> Result<()> {
+async fn confirm(
+    tx: &mut Tx,
+    facility: &Facility,
+    context: &CareContext,
+    (call, asked_for): (&LinkCall, &PatientRef),
+) -> Result<()> {
     let offered = call.offered.iter().find(|(reference, _)| reference == context.reference.as_str());
     let types = offered.map(|(_, types)| types.clone()).unwrap_or_default();
     let new: Vec<_> =
         types.iter().copied().filter(|hi_type| !context.link.linked_types.contains(hi_type)).collect();
-    let mut link = context.link.clone().confirm(&types);
+    let known_as = call.patient.as_ref().unwrap_or(asked_for).clone();
+    let mut link = context.link.clone().confirm(&types).known_under(known_as, &context.patient);
     let records = tx.records(&facility.id, &context.patient, &context.reference).await?;
     if records.iter().any(|record| record.valid && !link.linked_types.contains(&record.hi_type)) {
         // A type came while the call was under way: the plan that follows asks for it.
@@ -334,7 +359,8 @@ async fn confirm(tx: &mut Tx, facility: &Facility, context: &CareContext, call: 
     tx.put_link(&facility.id, &context.patient, &context.reference, &link).await?;
     tx.audit(&facility.id, "ABDM", "care context linked", context.reference.as_str()).await?;
     if context.link.state == LinkState::Linked {
-        return context_notify::tell(tx, facility, context, &call.address, &new).await;
+        let context = CareContext { link, ..context.clone() };
+        return context_notify::tell(tx, facility, &context, &call.address, &new).await;
     }
     raise(tx, facility, EventType::CareContextLinked, context, LinkState::Linked).await
 }
@@ -375,7 +401,7 @@ pub(super) async fn fail_waiting(
     patient: &PatientRef,
     error: &Problem,
 ) -> Result<()> {
-    let Some(patient) = tx.lock_patient(&facility.id, patient).await? else { return Ok(()) };
+    let Some(patient) = tx.lock_current_patient(&facility.id, patient).await? else { return Ok(()) };
     let candidates = candidates(tx, facility, &patient).await?;
     fail_waiting_of(tx, facility, candidates, error).await
 }
@@ -406,7 +432,7 @@ pub(super) async fn hold_back(
     error: &Problem,
     due_at: Option<Timestamp>,
 ) -> Result<()> {
-    let Some(patient) = tx.lock_patient(&facility.id, patient).await? else { return Ok(()) };
+    let Some(patient) = tx.lock_current_patient(&facility.id, patient).await? else { return Ok(()) };
     let candidates = candidates(tx, facility, &patient).await?;
     wait(tx, facility, &candidates, Some(error), due_at).await
 }

@@ -97,7 +97,7 @@ pub(super) async fn on_sent(
         return await_callback(tx, sending, now + ctx.rules.tokens.window).await;
     }
     let call: TokenCall = serde_json::from_slice(&sending.body)?;
-    let Some(reference) = lock(tx, facility, &sending.subject).await? else {
+    let Some(Patient { reference, .. }) = lock(tx, facility, &sending.subject).await? else {
         tx.finish_sending(sending.lease, false).await?;
         return Ok(());
     };
@@ -147,7 +147,9 @@ pub(super) async fn on_generate_token(
         return Ok(());
     };
     let call: TokenCall = serde_json::from_slice(&made.body)?;
-    let Some(reference) = lock(tx, facility, &made.subject).await? else { return Ok(()) };
+    let Some(Patient { reference, abha_address, .. }) = lock(tx, facility, &made.subject).await? else {
+        return Ok(());
+    };
     tx.close_call(made.id).await?;
     let token = message.link_token.as_ref().filter(|_| message.error.is_none());
     let Some(token) = token else {
@@ -157,6 +159,10 @@ pub(super) async fn on_generate_token(
         return settle(ctx, tx, facility, &ended, &failure).await;
     };
     if !tx.move_exchange(made.exchange, ExchangeState::Answered, None, None).await? {
+        return Ok(());
+    }
+    if abha_address.is_none_or(|address| address.key() != call.address.key()) {
+        // The ABHA was given up meanwhile: nothing of it is kept.
         return Ok(());
     }
     let now = tx.now();
@@ -180,7 +186,7 @@ pub(super) async fn on_silence(
     error: Problem,
 ) -> Result<()> {
     let call: TokenCall = serde_json::from_slice(&made.body)?;
-    let Some(reference) = lock(tx, facility, &made.subject).await? else { return Ok(()) };
+    let Some(Patient { reference, .. }) = lock(tx, facility, &made.subject).await? else { return Ok(()) };
     tx.close_call(made.id).await?;
     tx.move_exchange(made.exchange, ExchangeState::Overdue, None, Some(&error)).await?;
     let desk = tx.token_desk(&facility.id, &call.address).await?;
@@ -229,10 +235,9 @@ async fn settle(
     }
 }
 
-async fn lock(tx: &mut Tx, facility: &Facility, subject: &str) -> Result<Option<PatientRef>> {
+async fn lock(tx: &mut Tx, facility: &Facility, subject: &str) -> Result<Option<Patient>> {
     let Ok(reference) = subject.parse::<PatientRef>() else { return Ok(None) };
-    let patient = tx.lock_patient(&facility.id, &reference).await?;
-    Ok(patient.map(|patient| patient.reference))
+    Ok(tx.lock_current_patient(&facility.id, &reference).await?)
 }
 
 /// ABDM-1092: a request was accepted within the last minutes. Not this one.

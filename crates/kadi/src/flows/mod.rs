@@ -15,7 +15,10 @@ pub mod consent;
 pub mod context_notify;
 pub mod link;
 pub mod link_token;
+pub mod merge;
 mod outcome;
+pub mod patient_status;
+pub mod permit;
 pub mod profile;
 pub mod replay;
 pub mod share;
@@ -33,6 +36,7 @@ use abdm::path::{Callback, Operation};
 use abdm::wire::error::{ErrorObject, ReceivedError};
 use abdm::wire::{self, BodyError};
 use domain::backoff::Backoff;
+use domain::consent::Signature;
 use domain::exchange::{Direction, ExchangeState};
 use domain::facility::Facility;
 use domain::problem::Problem;
@@ -106,6 +110,17 @@ pub struct Ctx<'a> {
     pub chance: f64,
 }
 
+/// What was found out about a callback before its transaction: what needs the network, or a key.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Findings {
+    /// The name in the push address leads inside.
+    pub push_refused: bool,
+    /// What is known of the signature under the artefact of a consent.
+    pub signature: Signature,
+    /// An artefact whose signature is not right is not taken.
+    pub signature_required: bool,
+}
+
 impl Ctx<'_> {
     /// When to try again after `failures` failures.
     #[must_use]
@@ -114,8 +129,18 @@ impl Ctx<'_> {
     }
 }
 
-/// Deals with a callback and marks it as dealt with.
+/// Deals with a callback of which nothing was found out, and marks it as dealt with.
 pub async fn on_callback(ctx: &Ctx<'_>, tx: &mut Tx, received: &Received) -> Result<()> {
+    on_callback_with(ctx, tx, received, &Findings::default()).await
+}
+
+/// Deals with a callback and marks it as dealt with.
+pub async fn on_callback_with(
+    ctx: &Ctx<'_>,
+    tx: &mut Tx,
+    received: &Received,
+    findings: &Findings,
+) -> Result<()> {
     let facility = tx.facility(&received.facility).await?.ok_or(FlowError::NoFacility)?;
     let kind = Callback::from_path(&received.kind);
     match kind.ok_or_else(|| FlowError::Unknown(received.kind.clone()))? {
@@ -128,9 +153,14 @@ pub async fn on_callback(ctx: &Ctx<'_>, tx: &mut Tx, received: &Received) -> Res
         Callback::OnContextNotify => {
             context_notify::on_notify(ctx, tx, &facility, &wire::read(&received.body)?).await?;
         }
-        Callback::ConsentNotify => consent::on_notify(tx, &facility, received).await?,
+        Callback::ConsentNotify => consent::on_notify(tx, &facility, received, findings).await?,
         Callback::OnSmsNotify => sms::on_notify(tx, &facility, &wire::read(&received.body)?).await?,
-        Callback::HealthInformationRequest => transfer::on_request(ctx, tx, &facility, received).await?,
+        Callback::HealthInformationRequest => {
+            transfer::on_request(ctx, tx, &facility, (received, findings)).await?;
+        }
+        Callback::PatientStatus | Callback::PatientStatusV05 => {
+            patient_status::on_notify(tx, &facility, received).await?;
+        }
         Callback::Discover | Callback::DiscoverV05 => {
             user_link::discover::on_discover(ctx, tx, &facility, received).await?;
         }

@@ -8,19 +8,16 @@
 //! worker at a time serves it; whoever takes over begins at the first page that is not settled. A page may reach
 //! the HIU twice, under the same transaction and number, if its worker died between push and record.
 
-use std::collections::HashMap;
-
 use abdm::error::Failure;
 use abdm::id::{CareContextRef as WireReference, TransactionId};
 use abdm::path::Operation;
-use abdm::push::check_push_url;
 use abdm::time::AbdmTime;
 use abdm::wire;
 use abdm::wire::error::ErrorObject;
 use abdm::wire::health_information::{
-    HealthInformationRequest, KeyMaterial, OnRequest, StatusResponse, TransferIds, TransferNotify,
+    HealthInformationRequest, OnRequest, StatusResponse, TransferIds, TransferNotify,
 };
-use domain::consent::{Artefact, Asked, Named, Refusal, check};
+use domain::consent::{Artefact, Named};
 use domain::event::EventType;
 use domain::exchange::ExchangeState;
 use domain::facility::Facility;
@@ -29,18 +26,16 @@ use domain::reference::{CareContextRef, PatientRef};
 use domain::transfer::{
     Candidate, Covered, HiStatus, Nothing, Tally, TransferStatus, Visit, outcome as transfer_outcome, select,
 };
-use fidelius::{Nonce, PublicKey, Tolerances};
-use jiff::Timestamp;
 use store::{Call, PageEntry, Received, Sending, Transfer, TransferContext, Tx};
 
-use super::{Answer, Ctx, Result, consent, outcome, problem};
+use super::{Answer, Ctx, Findings, Result, outcome, permit, problem};
 
 /// An HIU asks for records.
 pub(super) async fn on_request(
     ctx: &Ctx<'_>,
     tx: &mut Tx,
     facility: &Facility,
-    received: &Received,
+    (received, findings): (&Received, &Findings),
 ) -> Result<()> {
     let message: HealthInformationRequest = wire::read(&received.body)?;
     let response = super::response_to(received)?;
@@ -48,7 +43,7 @@ pub(super) async fn on_request(
     if let Some(known) = tx.lock_transfer(&facility.id, &transaction).await? {
         return repeat(tx, received, &known, &message).await;
     }
-    let verdict = weigh(ctx, tx, facility, &message).await?;
+    let verdict = permit::on_arrival(ctx, tx, facility, &message, findings).await?;
     let body = match &verdict {
         Ok(artefact) => {
             open(ctx, tx, facility, received, (&message, artefact)).await?;
@@ -56,7 +51,7 @@ pub(super) async fn on_request(
         }
         Err(refusal) => {
             let error = ErrorObject::new(refusal.code(), &refusal.message());
-            super::note_refusal(tx, received, &error, &explain(refusal)).await?;
+            super::note_refusal(tx, received, &error, &permit::explain(*refusal)).await?;
             let subject = message.hi_request.consent.id.as_str();
             tx.audit(&facility.id, "ABDM", &format!("request refused {}", refusal.code()), subject).await?;
             OnRequest::refused(error, response)
@@ -84,93 +79,6 @@ async fn repeat(
         (Answer::No, OnRequest::refused(error, response))
     };
     super::reply(tx, received, Operation::OnRequest, answer, serde_json::to_vec(&body)?).await
-}
-
-/// Whether the request may be served: consent, key, push address, whose care contexts.
-async fn weigh(
-    ctx: &Ctx<'_>,
-    tx: &mut Tx,
-    facility: &Facility,
-    message: &HealthInformationRequest,
-) -> Result<Result<Artefact, Refusal>> {
-    let request = &message.hi_request;
-    let now = tx.now();
-    let stored = tx.lock_consent(&facility.id, &request.consent.id).await?;
-    if let Err(refusal) = permitted(facility, stored.as_ref(), message, now)? {
-        return Ok(Err(refusal));
-    }
-    let artefact = stored.as_ref().map(consent::artefact).transpose()?.flatten();
-    let Some(artefact) = artefact else { return Ok(Err(Refusal::Unknown)) };
-    if let Err(what) = usable(&request.key_material, now) {
-        return Ok(Err(Refusal::Unusable(what.to_owned())));
-    }
-    if check_push_url(&request.data_push_url, ctx.rules.allow_insecure).is_err() {
-        return Ok(Err(Refusal::Unusable("the data push address is not a public https address".to_owned())));
-    }
-    if !all_of_the_patient(tx, facility, &artefact).await? {
-        return Ok(Err(Refusal::WrongCareContexts));
-    }
-    Ok(Ok(artefact))
-}
-
-/// Whether the consent allows the request now. Asked when it arrives and before every page.
-pub fn permitted(
-    facility: &Facility,
-    stored: Option<&store::StoredConsent>,
-    message: &HealthInformationRequest,
-    now: Timestamp,
-) -> Result<Result<(), Refusal>> {
-    let range = message.hi_request.date_range;
-    let asked = Asked { hip_id: &facility.hip_id, hiu_id: None, from: range.from.0, to: range.to.0 };
-    let Some(stored) = stored else { return Ok(check(None, &asked, now)) };
-    let Some(artefact) = consent::artefact(stored)? else {
-        // Ended consents have lost their artefact: the status alone decides.
-        return Ok(Err(match stored.status {
-            domain::consent::ConsentStatus::Expired => Refusal::Expired,
-            domain::consent::ConsentStatus::Granted => Refusal::Unknown,
-            _ => Refusal::NotGranted,
-        }));
-    };
-    Ok(check(Some((stored.status, &artefact)), &asked, now))
-}
-
-fn usable(key: &KeyMaterial, now: Timestamp) -> Result<(), &'static str> {
-    if !key.is_supported() {
-        return Err("the key material is not ECDH on Curve25519");
-    }
-    if key.dh_public_key.expiry.is_some_and(|expiry| expiry.0 <= now) {
-        return Err("the public key has expired");
-    }
-    PublicKey::parse(&key.dh_public_key.key_value, &Tolerances::default())
-        .map_err(|_| "the public key is not a valid point of Curve25519")?;
-    Nonce::parse_with(&key.nonce, &Tolerances::default())
-        .map_err(|_| "the nonce is not 32 bytes in base64")?;
-    Ok(())
-}
-
-/// Whether every care context that we know of is the artefact's patient's, and we know one at least.
-async fn all_of_the_patient(tx: &mut Tx, facility: &Facility, artefact: &Artefact) -> Result<bool> {
-    let mut owners: HashMap<&str, bool> = HashMap::new();
-    for named in &artefact.care_contexts {
-        let owned = match owners.get(named.patient.as_str()) {
-            Some(owned) => *owned,
-            None => {
-                let owned = owns(tx, facility, named, artefact).await?;
-                owners.insert(&named.patient, owned);
-                owned
-            }
-        };
-        if !owned {
-            return Ok(false);
-        }
-    }
-    Ok(!artefact.care_contexts.is_empty())
-}
-
-async fn owns(tx: &mut Tx, facility: &Facility, named: &Named, artefact: &Artefact) -> Result<bool> {
-    let Ok(reference) = named.patient.parse::<PatientRef>() else { return Ok(false) };
-    let patient = tx.patient(&facility.id, &reference).await?;
-    Ok(patient.and_then(|patient| patient.abha_address).as_ref() == Some(&artefact.abha_address))
 }
 
 /// Writes the transfer: which records on which pages, which care contexts get nothing and why.
@@ -229,6 +137,8 @@ async fn choose(
     else {
         return Ok(Err(Nothing::Missing));
     };
+    // ABDM names a patient who was merged since as it always did.
+    let patient = tx.survivor(&facility.id, &patient).await?;
     let context = tx.care_context(&facility.id, &patient, &reference).await?;
     let records = tx.records(&facility.id, &patient, &reference).await?;
     let visit = context.as_ref().map(|context| Visit { date: &context.date, withdrawn: context.withdrawn });
@@ -379,33 +289,4 @@ pub(super) async fn on_notify_sent(
     tx.finish_sending(sending.lease, false).await?;
     tx.move_exchange(sending.exchange, state, None, error.as_ref()).await?;
     Ok(())
-}
-
-fn explain(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Unknown => {
-            "The request names a consent that was never granted here. Nothing was sent.".to_owned()
-        }
-        Refusal::NotGranted => "The consent was revoked or denied. Nothing was sent.".to_owned(),
-        Refusal::Expired => "The consent has expired. Nothing was sent.".to_owned(),
-        Refusal::RangeOutside => {
-            "The request asks for a time outside the range that the patient allowed. Nothing was sent."
-                .to_owned()
-        }
-        Refusal::WrongCareContexts => {
-            "The consent names care contexts that are not this patient's at this facility. Nothing was sent."
-                .to_owned()
-        }
-        Refusal::Unusable(what) => format!("The request can't be served: {what}. Nothing was sent."),
-    }
-}
-
-/// A description of why the pages that are left will not be sent.
-#[must_use]
-pub fn stopped(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Expired => "Consent expired during the transfer",
-        Refusal::NotGranted | Refusal::Unknown => "Consent revoked during the transfer",
-        _ => "Consent no longer allows it",
-    }
 }

@@ -29,7 +29,7 @@ use crate::flows::share::APP_WAITS;
 use crate::flows::user_link;
 
 /// The callbacks that have a flow.
-const SERVED: [Callback; 13] = [
+const SERVED: [Callback; 15] = [
     Callback::OnGenerateToken,
     Callback::OnCareContext,
     Callback::OnContextNotify,
@@ -43,6 +43,8 @@ const SERVED: [Callback; 13] = [
     Callback::LinkInitV05,
     Callback::LinkConfirmV05,
     Callback::ProfileShare,
+    Callback::PatientStatus,
+    Callback::PatientStatusV05,
 ];
 /// How soon our reply to a callback must be with ABDM (ABDM V3: 60 s for a consent).
 const REPLY_WITHIN: Duration = Duration::from_mins(1);
@@ -164,6 +166,12 @@ async fn route(bridge: &Bridge, headers: &HeaderMap, body: &[u8]) -> Result<Faci
     if let Some(id) = headers.get("x-hip-id") {
         let id = id.to_str().ok().and_then(|id| id.parse::<ServiceId>().ok()).ok_or(Refused::Service)?;
         let facility = tx.facility_by_service(Role::Hip, &id).await.map_err(|_| Refused::Store)?;
+        return facility.ok_or(Refused::Service);
+    }
+    // News of a patient goes to an HIU too, under its own header.
+    if let Some(id) = headers.get("x-hiu-id") {
+        let id = id.to_str().ok().and_then(|id| id.parse::<ServiceId>().ok()).ok_or(Refused::Service)?;
+        let facility = tx.facility_by_service(Role::Hiu, &id).await.map_err(|_| Refused::Store)?;
         return facility.ok_or(Refused::Service);
     }
     let unrouted = || Refused::Body(ErrorObject::new("ABDM-1032", "Invalid header: X-HIP-ID is missing"));

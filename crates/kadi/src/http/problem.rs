@@ -12,6 +12,8 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
+    /// 301: it is elsewhere now; `Location` says where.
+    Moved,
     /// 400: the body is not JSON, or a field has the wrong type.
     Malformed,
     /// 401: no valid API key.
@@ -38,6 +40,7 @@ impl Code {
     /// The HTTP status that goes with it.
     pub fn status(self) -> StatusCode {
         match self {
+            Self::Moved => StatusCode::MOVED_PERMANENTLY,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
@@ -53,6 +56,7 @@ impl Code {
 
     fn title(self) -> &'static str {
         match self {
+            Self::Moved => "It is elsewhere now",
             Self::Malformed => "The request could not be read",
             Self::Unauthenticated => "A valid API key is needed",
             Self::Forbidden => "This key may not do that",
@@ -100,12 +104,22 @@ pub struct Problem {
     /// Every field at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// Where it is now, as the header `Location`.
+    #[serde(skip)]
+    pub location: Option<String>,
 }
 
 impl Problem {
     /// A problem of this kind, with nothing more to say.
     pub fn new(code: Code) -> Self {
-        Self { title: code.title(), status: code.status().as_u16(), code, detail: None, errors: Vec::new() }
+        Self {
+            title: code.title(),
+            status: code.status().as_u16(),
+            code,
+            detail: None,
+            errors: Vec::new(),
+            location: None,
+        }
     }
 
     /// With words for this one. They hold nothing of the request.
@@ -125,6 +139,11 @@ impl Problem {
     /// 404.
     pub fn not_found() -> Self {
         Self::new(Code::NotFound)
+    }
+
+    /// 301: it is at this address now.
+    pub fn moved(location: String) -> Self {
+        Self { location: Some(location), ..Self::new(Code::Moved) }
     }
 
     /// 422, with all fields at fault.
@@ -158,9 +177,13 @@ impl From<StoreError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let code = self.code;
+        let location = self.location.as_deref().and_then(|location| HeaderValue::from_str(location).ok());
         let mut response = (code.status(), Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(location) = location {
+            headers.insert(header::LOCATION, location);
+        }
         match code {
             Code::Unauthenticated => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kadi\""));

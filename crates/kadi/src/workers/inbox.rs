@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    CONTENDED_TRIES, INBOX_AT_ONCE, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, make_room, room,
+    CONTENDED_TRIES, INBOX_AT_ONCE, POLL, STORE_DOWN, ctx, findings, is_contended, is_lease_lost, make_room,
+    room,
 };
 use crate::bridge::Bridge;
 use crate::flows::{self, FlowError};
@@ -82,8 +83,9 @@ async fn work(bridge: &Bridge, received: Received) {
 }
 
 async fn attempt(bridge: &Bridge, received: &Received) -> flows::Result<()> {
+    let found = findings::find(bridge, received).await;
     let mut tx = bridge.store.begin().await?;
-    flows::on_callback(&ctx(bridge), &mut tx, received).await?;
+    flows::on_callback_with(&ctx(bridge), &mut tx, received, &found).await?;
     Ok(tx.commit().await?)
 }
 

@@ -6,6 +6,7 @@
 mod backfill;
 mod bridge_watch;
 mod clock_watch;
+mod findings;
 mod inbox;
 mod outbox;
 mod own_calls;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use abdm::error::{Failure, Retry};
+use abdm::error::{Delivery, Failure, Retry};
 use abdm::id::TransactionId;
 use abdm::time::AbdmTime;
 use abdm::wire;
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ctx;
 use crate::bridge::Bridge;
+use crate::flows::permit::Permit;
 use crate::flows::{self, FlowError, transfer};
 use crate::metrics;
 
@@ -31,6 +32,7 @@ struct Serving<'a> {
     transaction: TransactionId,
     transfer: Transfer,
     request: Arc<HealthInformationRequest>,
+    permit: Permit,
 }
 
 /// Why a page did not arrive.
@@ -89,8 +91,9 @@ async fn load<'a>(bridge: &'a Bridge, sending: &Sending) -> flows::Result<Option
     let Some(request) = transfer.request.as_ref().filter(|_| transfer.ended_at.is_none()) else {
         return Ok(None);
     };
-    let request = Arc::new(wire::read(request)?);
-    Ok(Some(Serving { bridge, facility, transaction, transfer, request }))
+    let request: Arc<HealthInformationRequest> = Arc::new(wire::read(request)?);
+    let permit = Permit::load(&mut tx, &facility, &request, bridge.rules.allow_insecure).await?;
+    Ok(Some(Serving { bridge, facility, transaction, transfer, request, permit }))
 }
 
 /// Of a transfer's time, one part in so many is kept for telling the gateway how it ended: the deadline is that of the
@@ -157,16 +160,13 @@ impl Serving<'_> {
     /// The documents of a page, if the consent still allows them.
     async fn plain_entries(&self, page: &Page) -> Result<Vec<(String, Vec<u8>)>, PageError> {
         let mut tx = self.bridge.store.read().await?;
-        let consent = tx.consent(&self.facility.id, &self.request.hi_request.consent.id).await?;
-        let allowed = transfer::permitted(&self.facility, consent.as_ref(), &self.request, tx.now())?;
-        if let Err(refusal) = allowed {
-            return Err(PageError::Never(transfer::stopped(&refusal).to_owned()));
+        if let Err(why) = self.permit.page(&mut tx, &self.facility, &self.request, page).await? {
+            return Err(PageError::Never(why.to_owned()));
         }
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in &page.entries {
             let bundle = tx.bundle(&self.facility.id, entry.record).await?;
-            let bundle =
-                bundle.ok_or_else(|| PageError::Never("The record was replaced or withdrawn".to_owned()))?;
+            let bundle = bundle.ok_or_else(|| PageError::Never("The record was replaced".to_owned()))?;
             entries.push((entry.care_context.clone(), bundle));
         }
         Ok(entries)
@@ -176,6 +176,9 @@ impl Serving<'_> {
 fn retry_or_not(failure: Failure) -> PageError {
     match failure.retry {
         Retry::Later | Retry::After(_) | Retry::RefreshSession | Retry::NotYet => PageError::Again(failure),
+        _ if failure.delivery == Delivery::NotSent => {
+            PageError::Never("Push address is not public, nothing was sent to it".to_owned())
+        }
         _ => {
             let status = failure.status.map(|status| format!(", HTTP {status}")).unwrap_or_default();
             PageError::Never(format!("Push refused by the HIU{status}"))

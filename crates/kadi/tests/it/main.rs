@@ -49,17 +49,25 @@ mod linking;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod merge;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
 mod pace;
 #[cfg(test)]
+mod patient_status;
+#[cfg(test)]
 mod privacy;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
 mod share;
+#[cfg(test)]
+mod signatures;
 #[cfg(test)]
 mod sms;
 #[cfg(test)]

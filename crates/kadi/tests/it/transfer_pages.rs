@@ -25,15 +25,15 @@ use crate::transfer::told;
 use crate::world::{PATIENCE, World, id};
 
 /// An HIU that keeps what it gets and answers when the test says so.
-struct Hiu {
-    url: String,
+pub struct Hiu {
+    pub url: String,
     pages: Arc<Mutex<Vec<Value>>>,
     /// A page has come, and waits for its answer.
     arrived: mpsc::Receiver<mpsc::Sender<StatusCode>>,
 }
 
 impl Hiu {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let (sender, arrived) = mpsc::channel::<mpsc::Sender<StatusCode>>(100);
         let pages = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&pages);
@@ -49,18 +49,18 @@ impl Hiu {
         Self { url, pages, arrived }
     }
 
-    fn pages(&self) -> Vec<Value> {
+    pub fn pages(&self) -> Vec<Value> {
         self.pages.lock().unwrap().clone()
     }
 
     /// Waits for the next page; it is answered with what the sender is given.
-    async fn next(&mut self) -> mpsc::Sender<StatusCode> {
+    pub async fn next(&mut self) -> mpsc::Sender<StatusCode> {
         tokio::time::timeout(PATIENCE, self.arrived.recv()).await.unwrap().unwrap()
     }
 }
 
 /// Ramesh with three linked visits of one record.
-async fn three_visits(database: TestDatabase, more: &str) -> (World, Patient, String) {
+pub async fn three_visits(database: TestDatabase, more: &str) -> (World, Patient, String) {
     let world = World::with(database, SandboxConfig::default(), more).await;
     let patient = world.patient("P1", crate::world::RAMESH).await;
     for visit in ["visit-1", "visit-2", "visit-3"] {
@@ -196,7 +196,7 @@ on_both_databases! {
         hiu.next().await.send(StatusCode::OK).await.unwrap();
         let transfer = world.until_closed(&asked.transaction_id).await;
         assert_eq!(hiu.pages().len(), 2);
-        assert_eq!(told(&transfer, gone), ("ERRORED".to_owned(), "The record was replaced or withdrawn".to_owned()));
+        assert_eq!(told(&transfer, gone), ("ERRORED".to_owned(), "Withdrawn by the facility".to_owned()));
         assert_eq!(rows(&transfer, "DELIVERED"), 2);
     }
 

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use abdm::clock::{Clock as _, ManualClock, SharedClock};
 use abdm::id::FacilityId;
+use abdm::push::Pusher;
 use domain::care_context::CareContext;
 use domain::facility::{Facility, Role};
 use domain::link::{Link, LinkState};
 use domain::patient::{Birth, Patient};
-use kadi::bridge::{Bridge, Running, start_with};
+use kadi::bridge::{Bridge, Running, start_pushing, start_with};
 use kadi::config::Config;
 use kadi::flows::{Ctx, visits};
 use kadi::records::{RecordInput, Surroundings};
 use sandbox::{ConsentStatus, Handle, Sandbox, SandboxConfig};
-use store::fault::KillSwitch;
 use store::testing::TestDatabase;
 use store::{Key, NewRecord, Options, Tx};
 use tempfile::TempDir;
@@ -50,12 +50,26 @@ impl World {
     /// The same with a sandbox of this configuration and more lines in the bridge's: keys of `[gateway]` first, then
     /// whole tables, and `server.KEY` anywhere.
     pub async fn with(database: TestDatabase, sandbox: SandboxConfig, more: &str) -> Self {
+        Self::pushing(database, sandbox, more, None).await
+    }
+
+    /// The same with another way of pushing.
+    pub async fn pushing(
+        database: TestDatabase,
+        sandbox: SandboxConfig,
+        more: &str,
+        pusher: Option<Pusher>,
+    ) -> Self {
         let clock = ManualClock::at("2026-01-20T06:00:00Z".parse().unwrap());
         let shared: SharedClock = Arc::new(clock.clone());
         let sandbox = Sandbox::start(sandbox, shared).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder, sandbox.base_url(), more);
-        let bridge = boot(&config, &database, &clock, None).await;
+        let options = Options::new(database.url(), Key::new([7; 32]), Arc::new(clock.clone()));
+        let bridge = match pusher {
+            Some(pusher) => start_pushing(&config, options, pusher).await.unwrap(),
+            None => start_with(&config, options).await.unwrap(),
+        };
         let world = Self { sandbox, clock, bridge, _database: database, folder };
         world.register();
         let mut tx = world.tx().await;
@@ -176,17 +190,6 @@ impl World {
             assert!(effect.accepted <= 1, "happened twice: {effect:?}");
         }
     }
-}
-
-async fn boot(
-    config: &Config,
-    database: &TestDatabase,
-    clock: &ManualClock,
-    kill_switch: Option<Arc<KillSwitch>>,
-) -> Running {
-    let options =
-        Options { kill_switch, ..Options::new(database.url(), Key::new([7; 32]), Arc::new(clock.clone())) };
-    start_with(config, options).await.unwrap()
 }
 
 pub fn config(folder: &TempDir, gateway: &str, more: &str) -> Config {

@@ -9,6 +9,7 @@ mod exchange;
 mod headers;
 pub(crate) mod link;
 pub(crate) mod notices;
+pub(crate) mod patient_status;
 pub(crate) mod sessions;
 pub(crate) mod share;
 pub(crate) mod token;
@@ -91,11 +92,13 @@ const OPERATIONS: &[Operation] = &[
     Operation::post("/api/hiecm/data-flow/v3/health-information/notify", STANDARD, data_flow::notify),
     Operation::get("/api/hiecm/data-flow/v3/health-information/request/status/", STANDARD, data_flow::status),
     Operation::post("/api/hiecm/patient-share/v3/on-share", STANDARD, share::on_share),
+    Operation::post("/api/hiecm/patients/v3/status/on-notify", STANDARD, patient_status::on_notify),
     Operation::post("/gateway/v0.5/sessions", &[], sessions::open),
     Operation::get("/gateway/v0.5/certs", &[], sessions::certs_v05),
     Operation::post("/gateway/v0.5/care-contexts/on-discover", OLDER, user_linking_v05::on_discover),
     Operation::post("/gateway/v0.5/links/link/on-init", OLDER, user_linking_v05::on_init),
     Operation::post("/gateway/v0.5/links/link/on-confirm", OLDER, user_linking_v05::on_confirm),
+    Operation::post("/gateway/v0.5/patients/status/on-notify", OLDER, patient_status::on_notify_v05),
 ];
 
 /// The interface that a path belongs to.

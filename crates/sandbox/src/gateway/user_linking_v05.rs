@@ -80,7 +80,7 @@ fn judge_confirm(call: &Call<'_>) -> Result<Answer, Refusal> {
 }
 
 /// What stands in headers in V3: a new `requestId`, the time, and what is answered. Gives the last.
-fn head(call: &Call<'_>, root: &Node<'_>) -> Result<String, Refusal> {
+pub(super) fn head(call: &Call<'_>, root: &Node<'_>) -> Result<String, Refusal> {
     let own = root.matching("requestId", &UUID)?;
     let at = timestamp(root.text("timestamp")?);
     let at = at.ok_or_else(|| root.wrong("timestamp must be UTC with milliseconds and Z"))?;
@@ -98,7 +98,7 @@ fn head(call: &Call<'_>, root: &Node<'_>) -> Result<String, Refusal> {
 }
 
 /// The member `error`, whose code is a number.
-fn error(root: &Node<'_>) -> Result<Option<SaidError>, Wrong> {
+pub(super) fn error(root: &Node<'_>) -> Result<Option<SaidError>, Wrong> {
     let Some(error) = root.maybe("error")? else { return Ok(None) };
     if root.maybe("patient")?.is_some() || root.maybe("link")?.is_some() {
         return Err(error.wrong("stands beside a result"));
@@ -138,7 +138,7 @@ fn entries(patient: &Node<'_>) -> Result<Vec<Entry>, Wrong> {
     Ok(HI_TYPES.iter().map(entry).collect())
 }
 
-fn note_strangers(call: &Call<'_>, root: &Node<'_>, known: &[&str]) {
+pub(super) fn note_strangers(call: &Call<'_>, root: &Node<'_>, known: &[&str]) {
     let own = [known, &["requestId", "timestamp", "error", "resp"]].concat();
     let mut strangers = root.strangers(&own);
     if let Ok(Some(patient)) = root.maybe("patient") {
@@ -151,7 +151,7 @@ fn note_strangers(call: &Call<'_>, root: &Node<'_>, known: &[&str]) {
 }
 
 /// A refusal in v0.5: its code is the number alone.
-fn numbered(mut refusal: Refusal) -> Refusal {
+pub(super) fn numbered(mut refusal: Refusal) -> Refusal {
     let digits = refusal.code().and_then(|code| code.trim_start_matches("ABDM-").parse::<u16>().ok());
     if let (Some(code), Said::Json(said)) = (digits, &refusal.said) {
         let message = said.pointer("/error/message").cloned().unwrap_or(Value::Null);

@@ -85,6 +85,9 @@ pub struct RecordsWanted {
     /// The HIP to ask, if it is not the artefact's.
     #[serde(default)]
     pub hip_id: Option<String>,
+    /// The HIU, as `hiRequest.hiu.id`: no page of ABDM's has it there.
+    #[serde(default)]
+    pub hiu_id: Option<String>,
     /// Send at once, whatever the consent manager would check: a consent that ended, is unknown or was not
     /// acknowledged.
     #[serde(default)]
@@ -178,7 +181,7 @@ impl Sandbox {
             KeyForm::Raw => own.keys.pair.public().to_raw_base64(),
             KeyForm::X509 => own.keys.pair.public().to_x509_base64(),
         };
-        json!({
+        let mut body = json!({
             "requestId": "", "timestamp": "", "transactionId": own.transaction,
             "hiRequest": {
                 "consent": {"id": wanted.consent_id},
@@ -194,7 +197,11 @@ impl Sandbox {
                     "nonce": wanted.nonce.clone().unwrap_or_else(|| own.keys.nonce.to_base64()),
                 },
             },
-        })
+        });
+        if let (Some(id), Some(request)) = (&wanted.hiu_id, body.pointer_mut("/hiRequest")) {
+            request["hiu"] = json!({"id": id});
+        }
+        body
     }
 
     fn cut_off(&self, id: &str) {

@@ -190,6 +190,12 @@ impl Sandbox {
         self.queue_callback(Callback::new(&consent.hip_id, NOTIFY, subject, body));
     }
 
+    /// The key of the signatures under artefacts, in PEM. At ABDM nobody is given it.
+    #[must_use]
+    pub fn consent_key(&self) -> String {
+        self.keys().consent_key()
+    }
+
     /// One artefact.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 pub(crate) mod consents;
 pub(crate) mod linking;
 pub(crate) mod sharing;
+pub(crate) mod status;
 
 use crate::core::Sandbox;
 use crate::world::links::LinkedContext;
@@ -10,6 +11,7 @@ use crate::world::links::LinkedContext;
 pub use consents::{ConsentWanted, Frequency, Renotify};
 pub use linking::{Choice, DiscoveryWanted, Identifier};
 pub use sharing::ShareWanted;
+pub use status::StatusWanted;
 
 impl Sandbox {
     /// Care contexts linked to an ABHA address.

@@ -10,12 +10,15 @@ use utoipa_axum::routes;
 
 use super::{Given, Items, SteerError};
 use crate::core::Sandbox;
+use crate::phr::StatusWanted;
 use crate::world::registry::{Bridge, Facility, Person, Service};
+use crate::world::statuses::AbhaNotice;
 
 pub(crate) fn routes() -> OpenApiRouter<Sandbox> {
     OpenApiRouter::new()
         .routes(routes!(list_people, add_people))
         .routes(routes!(get_person, put_person))
+        .routes(routes!(list_notices, set_status))
         .routes(routes!(list_bridges))
         .routes(routes!(put_bridge))
         .routes(routes!(list_services))
@@ -168,6 +171,25 @@ async fn put_person(
     Given(person): Given<Person>,
 ) -> Json<Person> {
     Json(sandbox.put_person(Person { abha_address: address, ..person }))
+}
+
+/// What HIPs were told of a person's ABHA.
+#[utoipa::path(get, path = "/people/{abhaAddress}/status", params(("abhaAddress" = String, Path)), responses((status = 200, body = Items<AbhaNotice>)))]
+async fn list_notices(
+    State(sandbox): State<Sandbox>,
+    Path(address): Path<String>,
+) -> Json<Items<AbhaNotice>> {
+    Items::json(sandbox.abha_notices(&address))
+}
+
+/// The person deactivates or deletes their ABHA, opts out, or comes back; HIPs concerned are told.
+#[utoipa::path(post, path = "/people/{abhaAddress}/status", params(("abhaAddress" = String, Path)), request_body = StatusWanted, responses((status = 200, body = Items<AbhaNotice>), (status = 404)))]
+async fn set_status(
+    State(sandbox): State<Sandbox>,
+    Path(address): Path<String>,
+    Given(wanted): Given<StatusWanted>,
+) -> Result<Json<Items<AbhaNotice>>, SteerError> {
+    Ok(Items::json(sandbox.set_abha_status(&address, &wanted)?))
 }
 
 /// All bridges.

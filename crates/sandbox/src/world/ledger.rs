@@ -37,10 +37,12 @@ pub enum EffectKind {
     Notify,
     /// A profile share answered: its request id.
     OnShare,
+    /// A notice of an ABHA's status acknowledged: the notice's id.
+    StatusAck,
 }
 
 impl EffectKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::TokenRequest,
         Self::Link,
         Self::ContextNotify,
@@ -53,6 +55,7 @@ impl EffectKind {
         Self::Page,
         Self::Notify,
         Self::OnShare,
+        Self::StatusAck,
     ];
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod linkings;
 pub(crate) mod links;
 pub(crate) mod registry;
 pub(crate) mod shares;
+pub(crate) mod statuses;
 pub(crate) mod transfers;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -22,6 +23,7 @@ use linkings::Linking;
 use links::Links;
 use registry::Registry;
 use shares::Share;
+use statuses::AbhaNotice;
 use transfers::Transfer;
 
 /// What a callback was about, so that its reply finds back.
@@ -41,6 +43,8 @@ pub(crate) enum Subject {
     Request { transaction_id: String },
     /// A profile share.
     Share { share_id: String },
+    /// What became of an ABHA.
+    Status { notice_id: String },
 }
 
 /// A callback that was sent, known by its `REQUEST-ID`.
@@ -63,6 +67,7 @@ pub(crate) struct World {
     /// Keys and nonces of HIPs, and the transfer that each served.
     pub(crate) hip_keys: HashMap<String, String>,
     pub(crate) shares: BTreeMap<String, Share>,
+    pub(crate) statuses: BTreeMap<String, AbhaNotice>,
     /// `REQUEST-ID`s that were used, by client.
     pub(crate) request_ids: HashSet<(String, String)>,
     /// Callbacks by their `REQUEST-ID`.
@@ -84,6 +89,7 @@ impl World {
             push_tokens: HashMap::new(),
             hip_keys: HashMap::new(),
             shares: BTreeMap::new(),
+            statuses: BTreeMap::new(),
             request_ids: HashSet::new(),
             asked: HashMap::new(),
             ledger: Ledger::default(),

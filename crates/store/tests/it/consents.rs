@@ -14,6 +14,7 @@ fn consent(id: &str) -> StoredConsent {
         id: id.parse().unwrap(),
         status: ConsentStatus::Granted,
         artefact: Some(b"{\"notification\":{}}".to_vec()),
+        signature: domain::consent::Signature::Unverified,
         erase_at: Some(at("2026-01-15T12:00:00Z")),
         received_at: at(START),
         ended_at: None,

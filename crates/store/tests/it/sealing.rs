@@ -96,6 +96,7 @@ async fn plant(store: &Store) {
         id: "c1".parse().unwrap(),
         status: ConsentStatus::Granted,
         artefact: Some(b"artefact-of-zebulon".to_vec()),
+        signature: domain::consent::Signature::Unverified,
         erase_at: None,
         received_at: at(START),
         ended_at: None,

@@ -29,7 +29,7 @@ pub(in super::super) async fn on_confirm(
 ) -> Result<()> {
     let message: LinkConfirm = wire::read(&received.body)?;
     let asker = super::asker(received);
-    let Some((request, _)) = lock(tx, facility, &message.confirmation.link_ref_number).await? else {
+    let Some((request, patient)) = lock(tx, facility, &message.confirmation.link_ref_number).await? else {
         let refusal = (hip::invalid_link_reference(), "There is no link with this reference.");
         return refuse(tx, facility, &asker, refusal).await;
     };
@@ -43,7 +43,9 @@ pub(in super::super) async fn on_confirm(
         LinkRequestState::Sent if request.tried.contains(&typed) => {
             refuse(tx, facility, &asker, incorrect("The same wrong password came again.")).await
         }
-        LinkRequestState::Sent => check(ctx, tx, facility, (request, &typed), (&message, &asker)).await,
+        LinkRequestState::Sent => {
+            check(ctx, tx, facility, (request, &patient, &typed), (&message, &asker)).await
+        }
         // A right one that comes again is answered again; another one is refused on arrival, or was overtaken.
         _ if request.issued.as_ref().is_some_and(|issued| same(&issued.hash, &typed)) => {
             tell_linked(tx, facility, &request, &asker).await
@@ -56,16 +58,16 @@ async fn check(
     ctx: &Ctx<'_>,
     tx: &mut Tx,
     facility: &Facility,
-    (mut request, typed): (LinkRequest, &str),
+    (mut request, patient, typed): (LinkRequest, &Patient, &str),
     (message, asker): (&LinkConfirm, &Asker),
 ) -> Result<()> {
     let Some(issued) = request.issued.take() else {
         return refuse(tx, facility, asker, incorrect("No password was sent for this link.")).await;
     };
-    let desk = tx.otp_desk(&facility.id, &request.patient).await?;
+    let desk = tx.otp_desk(&facility.id, &patient.reference).await?;
     let was_locked = desk.locked(tx.now()).is_some();
     let (desk, issued, verdict) = desk.check(issued, typed, tx.now(), &ctx.rules.otp);
-    tx.put_otp_desk(&facility.id, &request.patient, &desk).await?;
+    tx.put_otp_desk(&facility.id, &patient.reference, &desk).await?;
     request.issued = Some(issued);
     let explanation = match verdict {
         Verdict::Right => {
@@ -78,8 +80,13 @@ async fn check(
         Verdict::Wrong { .. } => "The password was wrong.",
         Verdict::Locked(_) if was_locked => "Too many passwords were wrong: none is taken for a while.",
         Verdict::Locked(_) => {
-            tx.audit(&facility.id, "ABDM", "linking locked after wrong passwords", request.patient.as_str())
-                .await?;
+            tx.audit(
+                &facility.id,
+                "ABDM",
+                "linking locked after wrong passwords",
+                patient.reference.as_str(),
+            )
+            .await?;
             "The password was wrong, once too often: none is taken for a while."
         }
     };
@@ -105,7 +112,8 @@ async fn lock(
     reference: &LinkReference,
 ) -> Result<Option<(LinkRequest, Patient)>> {
     let Some(request) = tx.link_request(&facility.id, reference).await? else { return Ok(None) };
-    let Some(patient) = tx.lock_patient(&facility.id, &request.patient).await? else { return Ok(None) };
+    let patient = tx.lock_current_patient(&facility.id, &request.patient).await?;
+    let Some(patient) = patient else { return Ok(None) };
     Ok(tx.link_request(&facility.id, reference).await?.map(|request| (request, patient)))
 }
 
@@ -165,10 +173,12 @@ async fn linked(
 ) -> Result<()> {
     let mut references = Vec::new();
     for visit in &request.chosen {
-        let context = tx.care_context(&facility.id, &request.patient, &visit.reference).await?;
+        let context = tx.care_context(&facility.id, &patient.reference, &visit.reference).await?;
         let Some(context) = context else { continue };
-        // Types that were not chosen are not linked either, until the visit changes.
+        // Types that were not chosen are not linked either, until the visit changes. ABDM has it under the reference that
+        // was offered, whoever the patient is now.
         let link = context.link.clone().confirm(&visit.hi_types);
+        let link = link.known_under(request.patient.clone(), &context.patient);
         tx.put_link(&facility.id, &context.patient, &context.reference, &link).await?;
         tx.audit(&facility.id, "ABDM", "care context linked by the patient", context.reference.as_str())
             .await?;
@@ -177,11 +187,11 @@ async fn linked(
         }
         references.push(context.reference);
     }
+    let reference = patient.reference.clone();
     remember_address(tx, facility, request, patient).await?;
-    let data =
-        serde_json::json!({"patientRef": request.patient, "careContextRefs": references, "state": "linked"});
+    let data = serde_json::json!({"patientRef": reference, "careContextRefs": references, "state": "linked"});
     tx.raise(&facility.id, EventType::PatientLinked, data).await?;
-    link::plan(ctx, tx, facility, &request.patient).await
+    link::plan(ctx, tx, facility, &reference).await
 }
 
 /// Later visits are linked to the address that the patient has shown to be theirs. What the HMIS knows better stays.

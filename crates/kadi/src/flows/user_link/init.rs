@@ -12,6 +12,7 @@ use abdm::wire::init::{LinkInit, OnInit};
 use domain::facility::Facility;
 use domain::link::LinkState;
 use domain::link_request::LinkRequestState;
+use domain::patient::Patient;
 use jiff::Timestamp;
 use store::{Asker, Call, Discovered, LinkRequest, Offered, Received, Sending, Tx};
 
@@ -34,7 +35,7 @@ pub(in super::super) async fn on_init(
         let refusal = (hip::invalid_transaction(), "No discovery with this transaction offered anything.");
         return refuse(tx, facility, &message, &asker, refusal).await;
     };
-    let patient = tx.lock_patient(&facility.id, &found.patient).await?;
+    let patient = tx.lock_current_patient(&facility.id, &found.patient).await?;
     let known = tx.link_request_of(&facility.id, &message.transaction_id).await?;
     match known.filter(|known| known.state != LinkRequestState::Failed) {
         // The same message again: whoever asks gets the one answer, when there is one.
@@ -51,11 +52,11 @@ pub(in super::super) async fn on_init(
             (hip::invalid_patient_reference(), "The patient that was offered is not there any more.");
         return refuse(tx, facility, &message, &asker, refusal).await;
     };
-    let chosen = match choose(tx, facility, &message, &found).await? {
+    let chosen = match choose(tx, facility, &message, (&found, &patient)).await? {
         Ok(chosen) => chosen,
         Err(refusal) => return refuse(tx, facility, &message, &asker, refusal).await,
     };
-    if let Err(explanation) = may_send(ctx, tx, facility, &found, patient.mobile).await? {
+    if let Err(explanation) = may_send(ctx, tx, facility, &patient).await? {
         return refuse(tx, facility, &message, &asker, (hip::otp_not_sent(), explanation)).await;
     }
     let request = LinkRequest {
@@ -90,14 +91,14 @@ async fn choose(
     tx: &mut Tx,
     facility: &Facility,
     message: &LinkInit,
-    found: &Discovered,
+    (found, patient): (&Discovered, &Patient),
 ) -> Result<Result<Vec<Offered>, Refusal>> {
     let chosen = match offered(message, found) {
         Ok(chosen) => chosen,
         Err(refusal) => return Ok(Err(refusal)),
     };
     for visit in &chosen {
-        let context = tx.care_context(&facility.id, &found.patient, &visit.reference).await?;
+        let context = tx.care_context(&facility.id, &patient.reference, &visit.reference).await?;
         match context.filter(|context| !context.withdrawn && !context.hold) {
             None => {
                 return Ok(Err((
@@ -150,16 +151,15 @@ async fn may_send(
     ctx: &Ctx<'_>,
     tx: &mut Tx,
     facility: &Facility,
-    found: &Discovered,
-    mobile: Option<Mobile>,
+    patient: &Patient,
 ) -> Result<Result<(), &'static str>> {
     if ctx.rules.otp_give_up.is_none() {
         return Ok(Err("No SMS provider is configured: see [sms] of the configuration."));
     }
-    if mobile.is_none() {
+    if patient.mobile.is_none() {
         return Ok(Err("The facility holds no mobile number of the patient to send a password to."));
     }
-    let desk = tx.otp_desk(&facility.id, &found.patient).await?;
+    let desk = tx.otp_desk(&facility.id, &patient.reference).await?;
     let may = desk.may_send(tx.now(), &ctx.rules.otp);
     Ok(may.map_err(|_| {
         "Too many passwords were sent or typed wrong for this patient; see [linking] otp_attempts, otp_sends and otp_lock."
@@ -210,14 +210,13 @@ pub struct ToSend {
 
 /// Notes the hash of a password that is about to be sent, and whom it is for. None if nothing is to be sent (any more).
 pub async fn issue(ctx: &Ctx<'_>, tx: &mut Tx, sending: &Sending, password: &str) -> Result<Option<ToSend>> {
-    let Some(request) = lock(tx, sending).await? else { return Ok(None) };
-    let patient = tx.patient(&sending.facility, &request.patient).await?;
-    let mobile = patient.and_then(|patient| patient.mobile);
+    let Some((request, patient)) = lock(tx, sending).await? else { return Ok(None) };
+    let Patient { reference, mobile, .. } = patient;
     let (Some(mobile), Some(give_up)) = (mobile, ctx.rules.otp_give_up) else { return Ok(None) };
-    let desk = tx.otp_desk(&sending.facility, &request.patient).await?;
+    let desk = tx.otp_desk(&sending.facility, &reference).await?;
     let hash = tx.otp_hash(&request.reference, password)?;
     let Ok((desk, issued)) = desk.issue(hash, tx.now(), &ctx.rules.otp) else { return Ok(None) };
-    tx.put_otp_desk(&sending.facility, &request.patient, &desk).await?;
+    tx.put_otp_desk(&sending.facility, &reference, &desk).await?;
     let give_up_at = request.created_at + give_up;
     let request = LinkRequest { issued: Some(issued), ..request };
     tx.put_link_request(&sending.facility, &request).await?;
@@ -225,12 +224,12 @@ pub async fn issue(ctx: &Ctx<'_>, tx: &mut Tx, sending: &Sending, password: &str
 }
 
 /// The request that an SMS is for, while it is being sent, and its patient locked.
-async fn lock(tx: &mut Tx, sending: &Sending) -> Result<Option<LinkRequest>> {
+async fn lock(tx: &mut Tx, sending: &Sending) -> Result<Option<(LinkRequest, Patient)>> {
     let reference: LinkReference = sending.subject.parse().map_err(unwritable)?;
     let Some(request) = tx.link_request(&sending.facility, &reference).await? else { return Ok(None) };
-    tx.lock_patient(&sending.facility, &request.patient).await?;
+    let patient = tx.lock_current_patient(&sending.facility, &request.patient).await?;
     let request = tx.link_request(&sending.facility, &reference).await?;
-    Ok(request.filter(|request| request.state == LinkRequestState::Sending))
+    Ok(request.filter(|request| request.state == LinkRequestState::Sending).zip(patient))
 }
 
 /// Records what became of an SMS, and answers everybody who waits for it.
@@ -239,28 +238,36 @@ pub async fn on_sms(tx: &mut Tx, sending: &Sending, outcome: &Result<Option<Stri
     let request = lock(tx, sending).await?;
     tx.end_attempt(sending.request_id, if outcome.is_ok() { "accepted" } else { "not sent" }).await?;
     tx.finish_sending(sending.lease, false).await?;
-    let Some(mut request) = request else { return Ok(()) };
-    let askers = std::mem::take(&mut request.askers);
+    let Some((mut request, _)) = request else { return Ok(()) };
     match outcome {
         Ok(delivery_id) => {
             request.state = step(&request, LinkRequestState::Sent);
             request.delivery_id.clone_from(delivery_id);
             tx.audit(&facility.id, "ABDM", "password sent for linking", request.patient.as_str()).await?;
-            for asker in &askers {
-                tell_sent(tx, &facility, &request, asker).await?;
+            for asker in std::mem::take(&mut request.askers) {
+                tell_sent(tx, &facility, &request, &asker).await?;
             }
+            Ok(tx.put_link_request(&facility.id, &request).await?)
         }
-        Err(why) => {
-            request.state = step(&request, LinkRequestState::Failed);
-            tx.free_message_key(&facility.id, INIT, request.transaction.as_str()).await?;
-            for asker in &askers {
-                let error = hip::otp_not_sent();
-                super::note(tx, asker, &error, &format!("The password could not be sent: {why}.")).await?;
-                let response = super::response_to(asker)?;
-                let body = OnInit::refused(request.transaction.clone(), error, response);
-                super::reply(tx, &facility.id, asker, (Answer::No, ""), serde_json::to_vec(&body)?).await?;
-            }
-        }
+        Err(why) => give_up(tx, &facility, request, why).await,
+    }
+}
+
+/// No password goes out (any more): whoever waits for one is told so, and the patient may choose again.
+pub(in super::super) async fn give_up(
+    tx: &mut Tx,
+    facility: &Facility,
+    mut request: LinkRequest,
+    why: &str,
+) -> Result<()> {
+    request.state = step(&request, LinkRequestState::Failed);
+    tx.free_message_key(&facility.id, INIT, request.transaction.as_str()).await?;
+    for asker in std::mem::take(&mut request.askers) {
+        let error = hip::otp_not_sent();
+        super::note(tx, &asker, &error, &format!("The password could not be sent: {why}.")).await?;
+        let response = super::response_to(&asker)?;
+        let body = OnInit::refused(request.transaction.clone(), error, response);
+        super::reply(tx, &facility.id, &asker, (Answer::No, ""), serde_json::to_vec(&body)?).await?;
     }
     Ok(tx.put_link_request(&facility.id, &request).await?)
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::care_context::{CareContext, VisitDate};
@@ -12,10 +12,11 @@ use domain::facility::Facility;
 use domain::link::{Link, LinkState};
 use domain::patient::Patient;
 use domain::reference::{CareContextRef, PatientRef};
+use jiff::Timestamp;
 use nrces::terminology::CodeMap;
 use serde::{Deserialize, Serialize};
 use store::terminology::NewUnmapped;
-use store::{CareContextFilter, NewRecord, Tx};
+use store::{CareContextFilter, NewRecord, Place, Tx};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::App;
@@ -25,6 +26,7 @@ use super::super::paging::{List, PageParams, PageRequest, Params};
 use super::super::problem::{Code, Problem};
 use super::care_context_views::CareContextView;
 use super::check::{self, Check};
+use super::merge::{Does, missing};
 use super::path::{CareContextPath, PatientPath};
 use super::patients::flow_problem;
 use crate::flows::visits::{self, TakenBack};
@@ -145,7 +147,9 @@ pub async fn put(
     Body(body): Body<CareContextBody>,
 ) -> Result<(StatusCode, Json<CareContextView>), Problem> {
     let mut tx = app.store.read().await?;
-    let known = tx.patient(&facility.id, &patient).await?.ok_or_else(Problem::not_found)?;
+    let Some(known) = tx.patient(&facility.id, &patient).await? else {
+        return Err(missing(&mut tx, &facility, &patient, Does::Change).await);
+    };
     let before = tx.care_context(&facility.id, &patient, &reference).await?;
     let (context, records) = body.read(patient.clone(), reference.clone(), before)?;
     let codes = terminology::codes(&mut tx, &app.terminology, &facility.id, records.iter().flatten()).await?;
@@ -157,7 +161,9 @@ pub async fn put(
     };
 
     let mut tx = app.store.begin().await?;
-    let patient = tx.lock_patient(&facility.id, &patient).await?.ok_or_else(Problem::not_found)?;
+    let Some(patient) = tx.lock_patient(&facility.id, &patient).await? else {
+        return Err(missing(&mut tx, &facility, &patient, Does::Change).await);
+    };
     let link = tx.care_context(&facility.id, &context.patient, &reference).await?.map(|it| it.link);
     let context = CareContext { link: link.unwrap_or_default(), ..context };
     let ctx = Ctx { rules: &app.rules, chance: app.chance() };
@@ -242,16 +248,19 @@ fn hash_sources(
     ),
     responses(
         (status = 200, description = "The care context", body = CareContextView),
+        (status = 301, description = "`moved`: the patient was merged; `Location` leads to the one who stays", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn get(
     State(app): State<App>,
     InFacility(facility): InFacility,
     CareContextPath(patient, reference): CareContextPath,
+    OriginalUri(uri): OriginalUri,
 ) -> Result<Json<CareContextView>, Problem> {
     let mut tx = app.store.read().await?;
-    let context =
-        tx.care_context(&facility.id, &patient, &reference).await?.ok_or_else(Problem::not_found)?;
+    let Some(context) = tx.care_context(&facility.id, &patient, &reference).await? else {
+        return Err(missing(&mut tx, &facility, &patient, Does::Read(&uri)).await);
+    };
     view(&mut tx, &facility, context).await.map(Json)
 }
 
@@ -293,7 +302,9 @@ pub async fn delete(
     let mut tx = app.store.begin().await?;
     let taken_back =
         visits::take_back(&mut tx, &facility.id, &patient, &reference).await.map_err(flow_problem)?;
-    let taken_back = taken_back.ok_or_else(Problem::not_found)?;
+    let Some(taken_back) = taken_back else {
+        return Err(missing(&mut tx, &facility, &patient, Does::Change).await);
+    };
     let (action, response) = match taken_back {
         TakenBack::Deleted => ("care context deleted", StatusCode::NO_CONTENT.into_response()),
         TakenBack::Withdrawn => {
@@ -329,7 +340,9 @@ pub async fn link(
     CareContextPath(patient, reference): CareContextPath,
 ) -> Result<(StatusCode, Json<CareContextView>), Problem> {
     let mut tx = app.store.begin().await?;
-    let known = tx.lock_patient(&facility.id, &patient).await?.ok_or_else(Problem::not_found)?;
+    let Some(known) = tx.lock_patient(&facility.id, &patient).await? else {
+        return Err(missing(&mut tx, &facility, &patient, Does::Change).await);
+    };
     let context =
         tx.care_context(&facility.id, &patient, &reference).await?.ok_or_else(Problem::not_found)?;
     let records = tx.records(&facility.id, &patient, &reference).await?;
@@ -425,6 +438,7 @@ pub async fn list_of_facility(
     ),
     responses(
         (status = 200, description = "A page of care contexts", body = List<CareContextView>),
+        (status = 301, description = "`moved`: the patient was merged; `Location` leads to the one who stays", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: there is no such patient", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid`", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -432,8 +446,14 @@ pub async fn list_of_patient(
     State(app): State<App>,
     InFacility(facility): InFacility,
     PatientPath(patient): PatientPath,
+    OriginalUri(uri): OriginalUri,
     Params(filter): Params<Filter>,
 ) -> Result<Json<List<CareContextView>>, Problem> {
+    let mut tx = app.store.read().await?;
+    if tx.patient(&facility.id, &patient).await?.is_none() {
+        return Err(missing(&mut tx, &facility, &patient, Does::Read(&uri)).await);
+    }
+    drop(tx);
     list(&app, &facility, Some(patient), &filter).await
 }
 
@@ -444,14 +464,14 @@ async fn list(
     filter: &Filter,
 ) -> Result<Json<List<CareContextView>>, Problem> {
     let mut tx = app.store.read().await?;
-    if let Some(patient) = &patient {
-        tx.patient(&facility.id, patient).await?.ok_or_else(Problem::not_found)?;
-    }
     let (page, wanted) = filter.read(patient)?;
-    let after: Option<After> = page.after()?;
-    let after = after.as_ref().map(|After(patient, reference)| (patient, reference));
-    let contexts = tx.care_contexts(&facility.id, &wanted, after, page.read_limit()).await?;
-    let list = page.list(contexts, |context| format!("{}\n{}", context.patient, context.reference), |it| it);
+    let after: Option<Place<Visit>> = page.after()?;
+    let after = after.as_ref().map(|Place { at, key: Visit(patient, reference) }| (*at, patient, reference));
+    let contexts = tx.care_contexts_from(&facility.id, &wanted, after, page.read_limit()).await?;
+    let place = |(at, context): &(Timestamp, CareContext)| {
+        Place { at: *at, key: format!("{}\n{}", context.patient, context.reference) }.to_string()
+    };
+    let list = page.list(contexts, place, |(_, context)| context);
     let mut items = Vec::with_capacity(list.items.len());
     for context in list.items {
         items.push(view(&mut tx, facility, context).await?);
@@ -459,10 +479,10 @@ async fn list(
     Ok(Json(List { items, next: list.next }))
 }
 
-/// The last visit that was shown: patient and visit, neither of which holds a line break.
-struct After(PatientRef, CareContextRef);
+/// A visit by patient and visit, neither of which holds a line break.
+struct Visit(PatientRef, CareContextRef);
 
-impl FromStr for After {
+impl FromStr for Visit {
     type Err = domain::reference::ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

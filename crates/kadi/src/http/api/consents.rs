@@ -15,7 +15,7 @@ use super::super::paging::{List, PageParams, Params};
 use super::super::problem::Problem;
 use super::path::IdPath;
 use super::patients::flow_problem;
-use crate::flows::consent::artefact;
+use crate::flows::consent::{artefact, as_of};
 
 /// A visit that a consent names.
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,6 +65,9 @@ pub struct Allows {
     /// Of visits up to this time.
     #[schema(value_type = String, format = DateTime)]
     pub to: Timestamp,
+    /// What is known of ABDM's signature under it: `unverified` (no key is configured), `verified` or `invalid`.
+    #[schema(example = "unverified")]
+    pub signature: &'static str,
     /// Until when it allows anything.
     #[schema(value_type = String, format = DateTime)]
     pub data_erase_at: Timestamp,
@@ -88,7 +91,7 @@ pub async fn list(
     let consents = tx.consents(&facility.id, page.after()?.as_ref(), page.read_limit()).await?;
     let list = page.list(consents, |consent| consent.id.to_string(), |consent| consent);
     let mut items = Vec::with_capacity(list.items.len());
-    for consent in &list.items {
+    for consent in list.items {
         items.push(view(&mut tx, &facility, consent).await?);
     }
     Ok(Json(List { items, next: list.next }))
@@ -112,11 +115,12 @@ pub async fn get(
 ) -> Result<Json<ConsentView>, Problem> {
     let mut tx = app.store.read().await?;
     let consent = tx.consent(&facility.id, &id).await?.ok_or_else(Problem::not_found)?;
-    view(&mut tx, &facility, &consent).await.map(Json)
+    view(&mut tx, &facility, consent).await.map(Json)
 }
 
-async fn view(tx: &mut Tx, facility: &Facility, consent: &StoredConsent) -> Result<ConsentView, Problem> {
-    let artefact = if consent.ended_at.is_none() { artefact(consent).map_err(flow_problem)? } else { None };
+async fn view(tx: &mut Tx, facility: &Facility, consent: StoredConsent) -> Result<ConsentView, Problem> {
+    let consent = as_of(consent, tx.now());
+    let artefact = if consent.ended_at.is_none() { artefact(&consent).map_err(flow_problem)? } else { None };
     let allows = match artefact {
         None => None,
         Some(artefact) => {
@@ -131,6 +135,7 @@ async fn view(tx: &mut Tx, facility: &Facility, consent: &StoredConsent) -> Resu
                     .collect(),
                 from: artefact.from,
                 to: artefact.to,
+                signature: consent.signature.as_str(),
                 data_erase_at: artefact.erase_at,
                 received_at: consent.received_at,
             })

@@ -12,6 +12,7 @@ mod facilities;
 mod hl7;
 mod import;
 mod lines;
+mod merge;
 mod path;
 mod patient_body;
 mod patients;
@@ -86,6 +87,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(patients::list))
         .routes(routes!(import::import))
         .routes(routes!(patients::put, patients::get))
+        .routes(routes!(merge::merge))
         .routes(routes!(care_contexts::list_of_facility))
         .routes(routes!(care_contexts::list_of_patient))
         .routes(routes!(care_contexts::put, care_contexts::get, care_contexts::delete))

@@ -5,13 +5,13 @@ use std::str::FromStr;
 use abdm::id::FacilityId;
 use any_ascii::any_ascii;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use domain::facility::Facility;
 use domain::patient::Patient;
 use domain::reference::PatientRef;
 use serde::Deserialize;
-use store::{PatientFilter, StoreError, Tx};
+use store::{PatientFilter, Place, StoreError, Tx};
 use utoipa::IntoParams;
 
 use super::super::App;
@@ -20,6 +20,7 @@ use super::super::body::Body;
 use super::super::paging::{List, PageParams, PageRequest, Params, seal_cursor};
 use super::super::problem::{Code, Problem};
 use super::check::Check;
+use super::merge::{Does, missing};
 use super::path::PatientPath;
 use super::patient_body::{PatientBody, PatientView};
 use crate::flows::{self, Ctx, FlowError, adoption};
@@ -51,7 +52,7 @@ pub enum PutOutcome {
     responses(
         (status = 200, description = "The patient was known and is as given now", body = PatientView),
         (status = 201, description = "The patient is new", body = PatientView),
-        (status = 409, description = "`conflict`: the ABHA is already another patient's", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: the ABHA is already another patient's, or the patient was merged into another", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn put(
@@ -95,6 +96,13 @@ pub async fn put_in(
     body: PatientBody,
 ) -> Result<(Patient, PutOutcome), Problem> {
     let before = tx.lock_patient(&facility.id, &reference).await?;
+    if before.is_none() {
+        let survivor = tx.survivor(&facility.id, &reference).await?;
+        if survivor != reference {
+            let detail = format!("the patient was merged into {survivor}: use that reference");
+            return Err(Problem::conflict(detail).field("/patientRef", "was merged into another patient"));
+        }
+    }
     let (names_address, removed) = (body.names_address(), body.removes_abha());
     let mut patient = body.read(reference, before.as_ref(), app.clock.now())?;
     // The patient's own link told the address before: named by the HMIS, it is for all visits.
@@ -177,15 +185,20 @@ pub fn flow_problem(error: FlowError) -> Problem {
     ),
     responses(
         (status = 200, description = "The patient", body = PatientView),
+        (status = 301, description = "`moved`: the patient was merged; `Location` leads to the one who stays", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn get(
     State(app): State<App>,
     InFacility(facility): InFacility,
     PatientPath(reference): PatientPath,
+    OriginalUri(uri): OriginalUri,
 ) -> Result<Json<PatientView>, Problem> {
-    let patient = app.store.read().await?.patient(&facility.id, &reference).await?;
-    patient.map(|patient| Json(patient.into())).ok_or_else(Problem::not_found)
+    let mut tx = app.store.read().await?;
+    match tx.patient(&facility.id, &reference).await? {
+        Some(patient) => Ok(Json(patient.into())),
+        None => Err(missing(&mut tx, &facility, &reference, Does::Read(&uri)).await),
+    }
 }
 
 /// Which patients a list shows.
@@ -226,8 +239,13 @@ pub async fn list(
     let mut tx = app.store.read().await?;
     let search = filter.q.as_deref().map(folded).filter(|text| !text.is_empty());
     let Some(search) = search else {
-        let patients = tx.patients(&facility.id, &wanted, page.after()?.as_ref(), page.read_limit()).await?;
-        return Ok(Json(page.list(patients, |patient| patient.reference.to_string(), PatientView::from)));
+        let patients =
+            tx.patients_from(&facility.id, &wanted, page.after()?.as_ref(), page.read_limit()).await?;
+        return Ok(Json(page.list(
+            patients,
+            |(place, _)| place.to_string(),
+            |(_, it)| PatientView::from(it),
+        )));
     };
     by_name(&mut tx, &facility.id, &wanted, &page, &search).await.map(Json)
 }
@@ -261,20 +279,20 @@ async fn by_name(
     search: &str,
 ) -> Result<List<PatientView>, Problem> {
     const STEP: u32 = 500;
-    let mut after: Option<PatientRef> = page.after()?;
+    let mut after: Option<Place<PatientRef>> = page.after()?;
     let mut found = Vec::new();
     for _ in 0..MAX_LOOKED_AT / STEP {
-        let patients = tx.patients(facility, filter, after.as_ref(), STEP).await?;
+        let patients = tx.patients_from(facility, filter, after.as_ref(), STEP).await?;
         let ended = patients.len() < usize::try_from(STEP).unwrap_or(usize::MAX);
-        after = patients.last().map(|patient| patient.reference.clone());
-        found.extend(patients.into_iter().filter(|patient| matches(patient, search)));
+        after = patients.last().map(|(place, _)| place.clone());
+        found.extend(patients.into_iter().filter(|(_, patient)| matches(patient, search)));
         if ended || found.len() >= usize::try_from(page.read_limit()).unwrap_or(usize::MAX) {
             after = after.filter(|_| !ended);
             break;
         }
     }
-    let list = page.list(found, |patient| patient.reference.to_string(), PatientView::from);
-    let go_on = after.map(|reference| seal_cursor(reference.as_str()));
+    let list = page.list(found, |(place, _)| place.to_string(), |(_, patient)| PatientView::from(patient));
+    let go_on = after.map(|place| seal_cursor(&place.to_string()));
     Ok(List { next: list.next.or(go_on), ..list })
 }
 

@@ -1,5 +1,7 @@
 //! One exchange: what happened, in plain words, and every attempt at it.
 
+use abdm::id::ConsentId;
+use abdm::path::Callback;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
@@ -16,6 +18,7 @@ use super::exchanges::{Row, row};
 use super::page::{NoPage, Who, render};
 use super::session::SignedIn;
 use super::words;
+use crate::flows::consent::as_of;
 
 #[derive(Template)]
 #[template(path = "console/exchange.html")]
@@ -31,6 +34,8 @@ struct Page {
     began: String,
     ended: Option<String>,
     attempts: Vec<Attempt>,
+    /// Where the consent stands that it is about, if it is about one.
+    consent: Option<Consent>,
     /// Whether it can be run again.
     replay: bool,
 }
@@ -45,6 +50,12 @@ struct Until {
 struct Words {
     code: String,
     message: String,
+}
+
+/// A consent, as it stands now.
+struct Consent {
+    status: &'static str,
+    signature: &'static str,
 }
 
 struct Attempt {
@@ -65,6 +76,7 @@ pub async fn page(
     let exchange = tx.exchange(id).await?.filter(|exchange| signed_in.caller.scope.opens(&exchange.facility));
     let exchange = exchange.ok_or_else(Problem::not_found)?;
     let attempts = attempts(&mut tx, &exchange).await?;
+    let consent = consent(&mut tx, &exchange).await?;
     let actor = signed_in.caller.actor();
     tx.audit(&exchange.facility, &actor, "exchange viewed", &exchange.id.to_string()).await?;
     tx.commit().await?;
@@ -82,6 +94,7 @@ pub async fn page(
         began: words::moment(exchange.started_at),
         ended: exchange.ended_at.map(words::moment),
         attempts,
+        consent,
         replay: matches!(exchange.state, ExchangeState::Refused | ExchangeState::Overdue),
         row: row(exchange, app.clock.now(), false),
     })
@@ -105,6 +118,18 @@ pub async fn replay(
     let id = id.parse::<Uuid>().map_err(|_| Problem::not_found())?;
     run_again(&app, &signed_in.caller, id, Some(&form.reason)).await?;
     Ok(Redirect::to(&format!("/console/exchanges/{id}")))
+}
+
+async fn consent(tx: &mut Tx, exchange: &Exchange) -> Result<Option<Consent>, NoPage> {
+    if Callback::from_path(&exchange.path) != Some(Callback::ConsentNotify) {
+        return Ok(None);
+    }
+    let Some(id) = exchange.subject.as_deref().and_then(|id| id.parse::<ConsentId>().ok()) else {
+        return Ok(None);
+    };
+    let now = tx.now();
+    let stored = tx.consent(&exchange.facility, &id).await?.map(|stored| as_of(stored, now));
+    Ok(stored.map(|stored| Consent { status: stored.status.as_str(), signature: stored.signature.as_str() }))
 }
 
 async fn attempts(tx: &mut Tx, exchange: &Exchange) -> Result<Vec<Attempt>, NoPage> {

@@ -37,6 +37,7 @@ fn of_operation(operation: Operation) -> &'static str {
         Operation::OnRequest => "Acknowledge a request for records",
         Operation::TransferNotify => "Tell what was sent",
         Operation::OnShare => "Answer a profile share",
+        Operation::PatientStatusOnNotify => "Acknowledge an ABHA's status",
         Operation::BridgeUrl => "Set the bridge's address",
         other => other.path(),
     }
@@ -54,6 +55,7 @@ fn of_callback(callback: Callback) -> &'static str {
         Callback::ConsentNotify => "A consent changes",
         Callback::HealthInformationRequest => "Records are asked for",
         Callback::ProfileShare => "A patient shares their profile",
+        Callback::PatientStatus => "An ABHA changes",
         other => other.path(),
     }
 }

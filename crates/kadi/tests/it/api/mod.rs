@@ -5,6 +5,7 @@ mod bundle;
 mod description;
 mod facilities;
 mod imports;
+mod lists;
 mod patients;
 mod queue;
 mod sharing;
@@ -142,7 +143,8 @@ pub async fn read(response: Response) -> Answer {
         response.headers().get("content-type").is_some_and(|kind| kind == "application/problem+json");
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text));
-    let is_error = status.is_client_error() || status.is_server_error();
+    // A patient who was merged is elsewhere: also told as a problem.
+    let is_error = status.is_client_error() || status.is_server_error() || status.is_redirection();
     assert_eq!(problem, is_error, "every refusal is a problem document: {status} {body}");
     Answer { status, body }
 }
