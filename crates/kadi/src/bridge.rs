@@ -25,11 +25,13 @@ use crate::config::Config;
 use crate::flows::Rules;
 use crate::flows::bridge::Watch;
 use crate::flows::sms::SmsRules;
+use crate::http::limits::{Limit, Tongue, limited};
+use crate::http::listener::{self, Door, Open, Settings};
 use crate::sms::{self, SmsSender};
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
 use crate::workers::Ear;
-use crate::{http, terminology, workers};
+use crate::{http, terminology, tls, workers};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -77,6 +79,10 @@ pub struct Bridge {
     pub terminology: Index,
     /// The page of ABDM's that a counter's QR code leads to.
     pub qr_page: String,
+    /// The certificate of the public listener, if that speaks TLS.
+    pub tls: Option<Arc<tls::Keeper>>,
+    /// How many listeners of HTTP are served.
+    pub open: Open,
 }
 
 impl std::fmt::Debug for Bridge {
@@ -162,6 +168,8 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
         },
         terminology: terminology::index(config),
         qr_page: config.share.qr_url.clone(),
+        tls: keeper(config, &clock)?,
+        open: Open::default(),
         store,
         gateway,
         intake,
@@ -170,11 +178,46 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(writer.run());
     workers::start(&bridge, &tasks, &stop);
-    tasks.spawn(http::serve(public, http::callbacks::router(&bridge), stop.clone()));
-    tasks.spawn(http::serve(private, http::private_router(&bridge), stop.clone()));
+    open_doors(config, &bridge, (public, private), (&stop, &tasks))?;
     let mllp = start_mllp(config, &bridge, &stop, &tasks).await?;
     tracing::info!(server.public = %public_addr, server.private = %private_addr, "the bridge is ready");
     Ok(Running { public: public_addr, private: private_addr, mllp, bridge, stop, tasks })
+}
+
+/// The certificate that the configuration names, if TLS is on.
+fn keeper(config: &Config, clock: &SharedClock) -> anyhow::Result<Option<Arc<tls::Keeper>>> {
+    let Some(files) = tls::Files::configured(&config.server) else { return Ok(None) };
+    let keeper = tls::Keeper::open(files, clock.clone());
+    Ok(Some(Arc::new(keeper.context("server.tls_cert_file and server.tls_key_file can't be used")?)))
+}
+
+/// Serves both listeners of HTTP.
+fn open_doors(
+    config: &Config,
+    bridge: &Arc<Bridge>,
+    (public, private): (TcpListener, TcpListener),
+    (stop, tasks): (&CancellationToken, &TaskTracker),
+) -> anyhow::Result<()> {
+    let server = &config.server;
+    let settings = Settings { connections: usize::try_from(server.connections)?, patience: server.patience };
+    let door = |listener, tls| Door {
+        listener,
+        tls,
+        settings,
+        open: bridge.open.clone(),
+        clock: bridge.clock.clone(),
+    };
+    let limit =
+        |tongue| Limit::new(server.rate, server.trusted_proxies.clone(), tongue, bridge.clock.clone());
+    let tls = bridge.tls.as_ref().map(tls::server_config).transpose().context("TLS cannot be set up")?;
+    if let Some(keeper) = &bridge.tls {
+        tasks.spawn(Arc::clone(keeper).watch(stop.clone()));
+    }
+    let callbacks = limited(http::callbacks::router(bridge), &limit(Tongue::Abdm));
+    tasks.spawn(listener::serve(door(public, tls.map(Arc::new)), callbacks, stop.clone()));
+    let others = limited(http::private_router(bridge), &limit(Tongue::Problem));
+    tasks.spawn(listener::serve(door(private, None), others, stop.clone()));
+    Ok(())
 }
 
 /// Opens the MLLP listener, if one is configured.

@@ -17,4 +17,5 @@ pub mod sms;
 pub mod sources;
 pub mod start;
 pub mod terminology;
+pub mod tls;
 pub mod workers;

@@ -9,9 +9,12 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use abdm::error::Failure;
+use jiff::SignedDuration;
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use store::Backlog;
+
+use crate::tls;
 
 const CALLS: &str = "kadi_abdm_calls_total";
 const CALL_SECONDS: &str = "kadi_abdm_call_duration_seconds";
@@ -19,6 +22,7 @@ const CALLBACKS: &str = "kadi_callbacks_total";
 const CALLBACK_SECONDS: &str = "kadi_callback_work_duration_seconds";
 const PAGES: &str = "kadi_transfer_pages_total";
 const TRANSFERS: &str = "kadi_transfers_total";
+const TOO_MANY: &str = "kadi_requests_refused_total";
 
 /// In seconds: a callback takes milliseconds, a call to ABDM up to its timeout.
 const BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
@@ -46,6 +50,7 @@ pub fn start() -> Result<(), BuildError> {
     describe_counter!(CALLBACKS, "Callbacks worked on, by path and outcome: done, again or dead");
     describe_histogram!(CALLBACK_SECONDS, "How long the work on a callback took, by path");
     describe_counter!(PAGES, "Pages of transfers, by outcome: delivered, again or given_up");
+    describe_counter!(TOO_MANY, "Requests refused because of server.rate, by listener: public or private");
     describe_counter!(TRANSFERS, "Transfers that ended, by status");
     Ok(())
 }
@@ -80,6 +85,11 @@ pub fn transfer(status: &'static str) {
     counter!(TRANSFERS, "status" => status).increment(1);
 }
 
+/// A request came too soon after others of its source.
+pub fn too_many(public: bool) {
+    counter!(TOO_MANY, "listener" => if public { "public" } else { "private" }).increment(1);
+}
+
 /// Everything in Prometheus' text form, with what waits in the store.
 pub fn render(backlog: &Backlog) -> String {
     let mut text = HANDLE.get().map(PrometheusHandle::render).unwrap_or_default();
@@ -93,6 +103,29 @@ pub fn render(backlog: &Backlog) -> String {
         ("kadi_exchanges_overdue", "Exchanges that nobody has answered in time", number(overdue)),
         ("kadi_links_waiting", "Visits that wait to be linked", number(links)),
     ];
+    text.push_str(&gauges_text(&gauges));
+    text
+}
+
+/// The certificate of the public listener, in Prometheus' text form.
+pub fn certificate(state: &tls::State) -> String {
+    let left = SignedDuration::from_secs(state.seconds_left).as_secs_f64();
+    gauges_text(&[
+        (
+            "kadi_tls_certificate_expires_seconds",
+            "How long the TLS certificate is still good; below 0: expired",
+            left,
+        ),
+        (
+            "kadi_tls_files_unusable",
+            "1 if the TLS files, as they are now, can't be used and the old certificate stays",
+            if state.trouble.is_some() { 1.0 } else { 0.0 },
+        ),
+    ])
+}
+
+fn gauges_text(gauges: &[(&str, &str, f64)]) -> String {
+    let mut text = String::new();
     for (name, help, value) in gauges {
         // Writing to a string cannot fail.
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n\n");

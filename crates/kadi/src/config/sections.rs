@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use abdm::id::FacilityId;
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -47,6 +48,12 @@ pub struct Server {
     #[serde(deserialize_with = "units::text")]
     pub public_url: Option<String>,
     pub rate: u32,
+    #[serde(deserialize_with = "units::networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    #[serde(deserialize_with = "units::at_least_one")]
+    pub connections: u32,
+    #[serde(deserialize_with = "units::duration")]
+    pub patience: Duration,
     #[serde(deserialize_with = "units::size")]
     pub callback_limit: usize,
     #[serde(deserialize_with = "units::size")]

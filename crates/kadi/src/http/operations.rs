@@ -20,7 +20,11 @@ pub fn router() -> Router<App> {
 async fn measured(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     let backlog = app.store.read().await?.backlog().await?;
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    Ok((kind, metrics::render(&backlog)))
+    let mut text = metrics::render(&backlog);
+    if let Some(tls) = &app.tls {
+        text.push_str(&metrics::certificate(&tls.state()));
+    }
+    Ok((kind, text))
 }
 
 /// Ready once store and keys work, whether or not ABDM can be reached.

@@ -39,6 +39,8 @@ mod hl7;
 #[cfg(test)]
 mod hospital_linking_cases;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod link_delivery;
 #[cfg(test)]
 mod link_faults;
@@ -64,6 +66,8 @@ mod sms;
 mod steps;
 #[cfg(test)]
 mod terminology;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod transfer;
 #[cfg(test)]
