@@ -14,7 +14,6 @@ use domain::backoff::Backoff;
 use domain::pace::Limits;
 use domain::token_desk;
 use reqwest::Url;
-use secrecy::ExposeSecret as _;
 use store::terminology::Index;
 use store::{Intake, Options, Store};
 use tokio::net::TcpListener;
@@ -27,11 +26,12 @@ use crate::flows::bridge::Watch;
 use crate::flows::sms::SmsRules;
 use crate::http::limits::{Limit, Tongue, limited};
 use crate::http::listener::{self, Door, Open, Settings};
+use crate::http::operations::Writing;
 use crate::sms::{self, SmsSender};
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
 use crate::workers::Ear;
-use crate::{http, terminology, tls, workers};
+use crate::{http, keys, terminology, tls, workers};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -83,6 +83,8 @@ pub struct Bridge {
     pub tls: Option<Arc<tls::Keeper>>,
     /// How many listeners of HTTP are served.
     pub open: Open,
+    /// Whether the store takes what is written.
+    pub writing: Writing,
 }
 
 impl std::fmt::Debug for Bridge {
@@ -121,18 +123,18 @@ pub struct Running {
 /// # Errors
 /// What stands in the way, with how to mend it.
 pub async fn start(config: &Config, clock: SharedClock) -> anyhow::Result<Running> {
-    let master_key = store::master_key(&config.keys.url)?;
-    let options = Options {
-        lease: config.store.lease,
-        ..Options::new(config.store.url.expose_secret(), master_key, clock.clone())
-    };
-    start_with(config, options).await
+    let store = keys::open_store_in_time(config, clock.clone()).await?;
+    start_on(config, store, clock).await
 }
 
 /// Like [`start`], on a store opened with these options.
 pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Running> {
     let clock = options.clock.clone();
     let store = Store::open(options).await.context("the store cannot be opened")?;
+    start_on(config, store, clock).await
+}
+
+async fn start_on(config: &Config, store: Store, clock: SharedClock) -> anyhow::Result<Running> {
     let public = listen(config.server.public, "server.public").await?;
     let private = listen(config.server.private, "server.private").await?;
     let (public_addr, private_addr) = (public.local_addr()?, private.local_addr()?);
@@ -170,6 +172,7 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
         qr_page: config.share.qr_url.clone(),
         tls: keeper(config, &clock)?,
         open: Open::default(),
+        writing: Writing::default(),
         store,
         gateway,
         intake,
@@ -204,7 +207,7 @@ fn open_doors(
         listener,
         tls,
         settings,
-        open: bridge.open.clone(),
+        served: bridge.open.enter(),
         clock: bridge.clock.clone(),
     };
     let limit =

@@ -4,11 +4,13 @@
 //! [`config`] is what an operator sets, [`cli`] the commands, [`http`] what other systems reach.
 
 pub mod backfill;
+pub mod backup;
 pub mod bridge;
 pub mod cli;
 pub mod config;
 pub mod flows;
 pub mod http;
+pub mod keys;
 pub mod logging;
 pub mod metrics;
 pub mod qr;

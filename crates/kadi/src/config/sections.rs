@@ -190,6 +190,14 @@ pub struct Objects {
 #[expect(missing_docs, reason = "default.toml says what each key means")]
 pub struct Keys {
     pub url: String,
+    /// Of Vault; the file only if this is not set.
+    #[serde(deserialize_with = "units::secret")]
+    pub token: Option<SecretString>,
+    #[serde(deserialize_with = "units::path")]
+    pub token_file: Option<PathBuf>,
+    #[serde(deserialize_with = "units::text")]
+    pub namespace: Option<String>,
+    pub allow_insecure: bool,
 }
 
 /// What is forgotten, and when.

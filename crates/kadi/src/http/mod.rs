@@ -18,7 +18,7 @@ mod console;
 mod docs;
 pub mod limits;
 pub mod listener;
-mod operations;
+pub mod operations;
 pub mod paging;
 pub mod problem;
 

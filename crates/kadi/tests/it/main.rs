@@ -9,6 +9,8 @@ mod backfill;
 #[cfg(test)]
 mod backfill_kill;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod bench_backfill;
 #[cfg(test)]
 mod bridge_setup;
@@ -39,6 +41,8 @@ mod hl7;
 #[cfg(test)]
 mod hospital_linking_cases;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod link_delivery;
@@ -57,7 +61,11 @@ mod pace;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
+mod readiness;
+#[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod serving;
 #[cfg(test)]
 mod share;
 #[cfg(test)]

@@ -58,8 +58,8 @@ pub struct Door {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// What it allows.
     pub settings: Settings,
-    /// Counts the listeners that are served.
-    pub open: Open,
+    /// Counts it among the listeners that are served.
+    pub served: Served,
     /// Waited on when no connection can be accepted.
     pub clock: SharedClock,
 }
@@ -74,15 +74,20 @@ impl Open {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn enter(&self) -> impl Drop + use<> {
-        struct Served(Arc<AtomicUsize>);
-        impl Drop for Served {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
+    /// One more, until what is given is dropped.
+    pub fn enter(&self) -> Served {
         self.0.fetch_add(1, Ordering::Relaxed);
         Served(Arc::clone(&self.0))
+    }
+}
+
+/// A listener that is served.
+#[derive(Debug)]
+pub struct Served(Arc<AtomicUsize>);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -93,8 +98,7 @@ pub struct Peer(pub SocketAddr);
 /// Serves until `stop` is cancelled; requests under way are finished first. Answers without an end find the token in their
 /// request's extensions.
 pub async fn serve(door: Door, router: Router, stop: CancellationToken) {
-    let _served = door.open.enter();
-    let Door { listener, tls, settings, clock, .. } = door;
+    let Door { listener, tls, settings, clock, served: _served } = door;
     let router = router.layer(RequestBodyTimeoutLayer::new(settings.patience)).layer(Extension(stop.clone()));
     let shared = Arc::new(Shared {
         router,

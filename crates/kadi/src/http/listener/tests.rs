@@ -43,7 +43,7 @@ async fn served(settings: Settings, with_tls: bool) -> Served {
             Err(_) => StatusCode::BAD_REQUEST,
         }),
     );
-    let door = Door { listener, tls, settings, open: open.clone(), clock };
+    let door = Door { listener, tls, settings, served: open.enter(), clock };
     let served = tokio::spawn(serve(door, router, stop.clone()));
     Served { address, stop, served, open, _folder: folder }
 }
