@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use abdm::clock::SharedClock;
 use jiff::Timestamp;
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use uuid::{ContextV7, Uuid};
@@ -308,8 +309,22 @@ async fn connect(url: &str) -> Result<Pools> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(ACQUIRE)
         .foreign_keys(true);
-    let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
+    let writer = usable_only(SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE));
     let writer = writer.connect_with(options.clone()).await?;
     let readers = SqlitePoolOptions::new().max_connections(CONNECTIONS / 4).acquire_timeout(ACQUIRE);
+    let readers = usable_only(readers);
     Ok(Pools::Sqlite { writer, readers: readers.connect_with(options).await? })
+}
+
+/// Closes connections that came back in the middle of a transaction. When a disk is full SQLite itself takes a transaction
+/// back; the driver's own rollback fails then, it counts the transaction as open for ever, and begins no other on that
+/// connection. With one connection that writes, the store would take nothing more until a restart.
+fn usable_only(pool: SqlitePoolOptions) -> SqlitePoolOptions {
+    pool.after_release(|connection, _| {
+        Box::pin(async move {
+            // What was asked of the connection before, a rollback among it, is done when this is answered.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }

@@ -52,7 +52,7 @@ fn find<'a>(findings: &'a [String], what: &str) -> &'a str {
     found.unwrap_or_else(|| panic!("nothing of {what} in {findings:#?}"))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_looks_at_keys_folders_and_disks() {
     let house = House::new("").await;
     house.admin_key();
@@ -73,7 +73,7 @@ async fn the_doctor_looks_at_keys_folders_and_disks() {
     assert!(keys.len() == 2 && keys[0].contains("is under way") && keys[1].contains("chmod 600"), "{all:#?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_looks_at_the_certificate() {
     let house = House::new("").await;
     house.admin_key();

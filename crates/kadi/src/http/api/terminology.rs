@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use abdm::id::FacilityId;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -21,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::App;
 use super::super::auth::{Caller, InFacility};
-use super::super::body::Body;
+use super::super::body::{Body, Whole};
 use super::super::paging::{List, PageParams, Params};
 use super::super::problem::{Code, FieldError, Problem};
 use super::check::{self, Check};
@@ -480,7 +479,7 @@ pub async fn import(
     State(app): State<App>,
     caller: Caller,
     InFacility(facility): InFacility,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<ImportView>, Problem> {
     let read = tokio::task::spawn_blocking(move || {
         let (mut view, mut codes) = (ImportView::default(), Vec::new());
