@@ -86,10 +86,14 @@ pub(super) fn copy_new(
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() {
             copy_new(&source, &target, copied)?;
-        } else if kind.is_file() && !entry.file_name().to_string_lossy().contains('#') && !target.exists() {
-            if let Some(sum) = copy(&source, &target)? {
-                copied(&target, &sum)?;
-            }
+            continue;
+        }
+        let is_draft = entry.file_name().to_string_lossy().contains('#');
+        if !kind.is_file() || is_draft || target.exists() {
+            continue;
+        }
+        if let Some(sum) = copy(&source, &target)? {
+            copied(&target, &sum)?;
         }
     }
     Ok(())

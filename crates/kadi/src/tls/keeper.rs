@@ -72,6 +72,8 @@ struct Held {
 }
 
 type Seen = Option<(Vec<u8>, zeroize::Zeroizing<Vec<u8>>)>;
+/// What changed files hold, and the pair that they make.
+type Changed = (Seen, Result<Pair, PairError>);
 
 impl std::fmt::Debug for Keeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -132,7 +134,7 @@ impl Keeper {
     }
 
     /// What the files hold, if it is something else than before.
-    fn read(&self) -> Result<Option<(Seen, Result<Pair, PairError>)>, PairError> {
+    fn read(&self) -> Result<Option<Changed>, PairError> {
         let (cert, key) = (content(&self.files.cert)?, zeroize::Zeroizing::new(content(&self.files.key)?));
         let mut held = self.held();
         if held.seen.as_ref().is_some_and(|(old_cert, old_key)| *old_cert == cert && *old_key == key) {

@@ -35,11 +35,9 @@ pub(super) fn certificate(config: &Config, now: Timestamp, findings: &mut Findin
         }
     };
     let host = config.server.public_url.as_deref().and_then(|url| Url::parse(url).ok());
-    if let Some(host) = host.as_ref().and_then(Url::host_str) {
-        if !pair.is_for(host) {
-            let found = format!("is not for {host}, which is the host of server.public_url");
-            findings.tell(Grade::Fail, WHAT, found, "get a certificate for that name: ABDM refuses this one");
-        }
+    if let Some(host) = host.as_ref().and_then(Url::host_str).filter(|host| !pair.is_for(host)) {
+        let found = format!("is not for {host}, which is the host of server.public_url");
+        findings.tell(Grade::Fail, WHAT, found, "get a certificate for that name: ABDM refuses this one");
     }
     let until = format!("valid until {}", pair.until);
     match pair.standing(now) {
@@ -86,7 +84,7 @@ pub(super) async fn keys(config: &Config, store: &Store, findings: &mut Findings
         }
         Ok(None) => {}
         Err(error) => {
-            findings.tell(Grade::Fail, WHAT, error.to_string(), "the database must answer; see its log")
+            findings.tell(Grade::Fail, WHAT, error.to_string(), "the database must answer; see its log");
         }
     }
     if Address::parse(url).is_some() {

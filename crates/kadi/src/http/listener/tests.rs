@@ -17,7 +17,7 @@ const ASK: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n";
 struct Served {
     address: SocketAddr,
     stop: CancellationToken,
-    served: tokio::task::JoinHandle<()>,
+    ended: tokio::task::JoinHandle<()>,
     open: Open,
     _folder: tempfile::TempDir,
 }
@@ -44,8 +44,8 @@ async fn served(settings: Settings, with_tls: bool) -> Served {
         }),
     );
     let door = Door { listener, tls, settings, served: open.enter(), clock };
-    let served = tokio::spawn(serve(door, router, stop.clone()));
-    Served { address, stop, served, open, _folder: folder }
+    let ended = tokio::spawn(serve(door, router, stop.clone()));
+    Served { address, stop, ended, open, _folder: folder }
 }
 
 async fn connect(served: &Served) -> TcpStream {
@@ -157,6 +157,6 @@ async fn when_stopping_what_is_under_way_is_finished_and_nobody_else_waited_for(
     assert_eq!((rest(&mut silent).await, rest(&mut idle).await), (String::new(), String::new()));
     busy.write_all(b"ok").await.unwrap();
     assert!(rest(&mut busy).await.starts_with("HTTP/1.1 200 "));
-    served.served.await.unwrap();
+    served.ended.await.unwrap();
     assert_eq!(served.open.count(), 0);
 }
