@@ -180,7 +180,8 @@ async fn a_copy_is_not_restored_with_another_key_without_one_or_when_it_is_damag
     untouched(&other);
 
     std::fs::copy(house.path("master.key"), other.path("master.key")).unwrap();
-    let damages: [(&str, fn(Vec<u8>) -> Vec<u8>, &str); 4] = [
+    type Damage = fn(Vec<u8>) -> Vec<u8>;
+    let damages: [(&str, Damage, &str); 4] = [
         (
             "objects/ab/cd/one",
             |mut bytes| {
