@@ -15,7 +15,6 @@ use domain::backoff::Backoff;
 use domain::pace::Limits;
 use domain::token_desk;
 use reqwest::Url;
-use secrecy::ExposeSecret as _;
 use store::terminology::Index;
 use store::{Intake, Options, Store};
 use tokio::net::TcpListener;
@@ -26,11 +25,14 @@ use crate::config::Config;
 use crate::flows::Rules;
 use crate::flows::bridge::Watch;
 use crate::flows::sms::SmsRules;
+use crate::http::limits::{Limit, Tongue, limited};
+use crate::http::listener::{self, Door, Open, Settings};
+use crate::http::operations::Writing;
 use crate::sms::{self, SmsSender};
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
 use crate::workers::Ear;
-use crate::{http, terminology, workers};
+use crate::{http, keys, terminology, tls, workers};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -80,6 +82,12 @@ pub struct Bridge {
     pub terminology: Index,
     /// The page of ABDM's that a counter's QR code leads to.
     pub qr_page: String,
+    /// The certificate of the public listener, if that speaks TLS.
+    pub tls: Option<Arc<tls::Keeper>>,
+    /// How many listeners of HTTP are served.
+    pub open: Open,
+    /// Whether the store takes what is written.
+    pub writing: Writing,
 }
 
 /// How consents' signatures are checked.
@@ -127,12 +135,8 @@ pub struct Running {
 /// # Errors
 /// What stands in the way, with how to mend it.
 pub async fn start(config: &Config, clock: SharedClock) -> anyhow::Result<Running> {
-    let master_key = store::master_key(&config.keys.url)?;
-    let options = Options {
-        lease: config.store.lease,
-        ..Options::new(config.store.url.expose_secret(), master_key, clock.clone())
-    };
-    start_with(config, options).await
+    let store = keys::open_store_in_time(config, clock.clone()).await?;
+    start_on(config, store, clock).await
 }
 
 /// Like [`start`], on a store opened with these options.
@@ -150,6 +154,10 @@ fn pusher_config(config: &Config) -> PusherConfig {
 pub async fn start_pushing(config: &Config, options: Options, pusher: Pusher) -> anyhow::Result<Running> {
     let clock = options.clock.clone();
     let store = Store::open(options).await.context("the store cannot be opened")?;
+    start_on(config, store, clock).await
+}
+
+async fn start_on(config: &Config, store: Store, clock: SharedClock) -> anyhow::Result<Running> {
     let public = listen(config.server.public, "server.public").await?;
     let private = listen(config.server.private, "server.private").await?;
     let (public_addr, private_addr) = (public.local_addr()?, private.local_addr()?);
@@ -183,6 +191,9 @@ pub async fn start_pushing(config: &Config, options: Options, pusher: Pusher) ->
         },
         terminology: terminology::index(config),
         qr_page: config.share.qr_url.clone(),
+        tls: keeper(config, &clock)?,
+        open: Open::default(),
+        writing: Writing::default(),
         store,
         gateway,
         intake,
@@ -191,11 +202,46 @@ pub async fn start_pushing(config: &Config, options: Options, pusher: Pusher) ->
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(writer.run());
     workers::start(&bridge, &tasks, &stop);
-    tasks.spawn(http::serve(public, http::callbacks::router(&bridge), stop.clone()));
-    tasks.spawn(http::serve(private, http::private_router(&bridge), stop.clone()));
+    open_doors(config, &bridge, (public, private), (&stop, &tasks))?;
     let mllp = start_mllp(config, &bridge, &stop, &tasks).await?;
     tracing::info!(server.public = %public_addr, server.private = %private_addr, "the bridge is ready");
     Ok(Running { public: public_addr, private: private_addr, mllp, bridge, stop, tasks })
+}
+
+/// The certificate that the configuration names, if TLS is on.
+fn keeper(config: &Config, clock: &SharedClock) -> anyhow::Result<Option<Arc<tls::Keeper>>> {
+    let Some(files) = tls::Files::configured(&config.server) else { return Ok(None) };
+    let keeper = tls::Keeper::open(files, clock.clone());
+    Ok(Some(Arc::new(keeper.context("server.tls_cert_file and server.tls_key_file can't be used")?)))
+}
+
+/// Serves both listeners of HTTP.
+fn open_doors(
+    config: &Config,
+    bridge: &Arc<Bridge>,
+    (public, private): (TcpListener, TcpListener),
+    (stop, tasks): (&CancellationToken, &TaskTracker),
+) -> anyhow::Result<()> {
+    let server = &config.server;
+    let settings = Settings { connections: usize::try_from(server.connections)?, patience: server.patience };
+    let door = |listener, tls| Door {
+        listener,
+        tls,
+        settings,
+        served: bridge.open.enter(),
+        clock: bridge.clock.clone(),
+    };
+    let limit =
+        |tongue| Limit::new(server.rate, server.trusted_proxies.clone(), tongue, bridge.clock.clone());
+    let tls = bridge.tls.as_ref().map(tls::server_config).transpose().context("TLS cannot be set up")?;
+    if let Some(keeper) = &bridge.tls {
+        tasks.spawn(Arc::clone(keeper).watch(stop.clone()));
+    }
+    let callbacks = limited(http::callbacks::router(bridge), &limit(Tongue::Abdm));
+    tasks.spawn(listener::serve(door(public, tls.map(Arc::new)), callbacks, stop.clone()));
+    let others = limited(http::private_router(bridge), &limit(Tongue::Problem));
+    tasks.spawn(listener::serve(door(private, None), others, stop.clone()));
+    Ok(())
 }
 
 /// Opens the MLLP listener, if one is configured.

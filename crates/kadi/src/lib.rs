@@ -4,11 +4,13 @@
 //! [`config`] is what an operator sets, [`cli`] the commands, [`http`] what other systems reach.
 
 pub mod backfill;
+pub mod backup;
 pub mod bridge;
 pub mod cli;
 pub mod config;
 pub mod flows;
 pub mod http;
+pub mod keys;
 pub mod logging;
 pub mod metrics;
 pub mod qr;
@@ -17,4 +19,5 @@ pub mod sms;
 pub mod sources;
 pub mod start;
 pub mod terminology;
+pub mod tls;
 pub mod workers;

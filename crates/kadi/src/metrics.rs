@@ -14,6 +14,8 @@ use metrics::{counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use store::Backlog;
 
+use crate::tls;
+
 const CALLS: &str = "kadi_abdm_calls_total";
 const CALL_SECONDS: &str = "kadi_abdm_call_duration_seconds";
 const CALLBACKS: &str = "kadi_callbacks_total";
@@ -21,6 +23,7 @@ const CALLBACK_SECONDS: &str = "kadi_callback_work_duration_seconds";
 const PAGES: &str = "kadi_transfer_pages_total";
 const TRANSFERS: &str = "kadi_transfers_total";
 const JUMPS: &str = "kadi_clock_jumps_total";
+const TOO_MANY: &str = "kadi_requests_refused_total";
 
 /// In seconds: a callback takes milliseconds, a call to ABDM up to its timeout.
 const BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
@@ -48,6 +51,7 @@ pub fn start() -> Result<(), BuildError> {
     describe_counter!(CALLBACKS, "Callbacks worked on, by path and outcome: done, again or dead");
     describe_histogram!(CALLBACK_SECONDS, "How long the work on a callback took, by path");
     describe_counter!(PAGES, "Pages of transfers, by outcome: delivered, again or given_up");
+    describe_counter!(TOO_MANY, "Requests refused because of server.rate, by listener: public or private");
     describe_counter!(TRANSFERS, "Transfers that ended, by status");
     describe_counter!(JUMPS, "How often this machine's clock was put forward or back by seconds at once");
     Ok(())
@@ -83,6 +87,11 @@ pub fn transfer(status: &'static str) {
     counter!(TRANSFERS, "status" => status).increment(1);
 }
 
+/// A request came too soon after others of its source.
+pub fn too_many(public: bool) {
+    counter!(TOO_MANY, "listener" => if public { "public" } else { "private" }).increment(1);
+}
+
 /// The machine's clock was put forward or back.
 pub fn clock_jumped() {
     counter!(JUMPS).increment(1);
@@ -107,6 +116,29 @@ pub fn render(backlog: &Backlog, apart: Option<SignedDuration>) -> String {
         ("kadi_exchanges_overdue", "Exchanges that nobody has answered in time", number(overdue)),
         ("kadi_links_waiting", "Visits that wait to be linked", number(links)),
     ];
+    text.push_str(&gauges_text(&gauges));
+    text
+}
+
+/// The certificate of the public listener, in Prometheus' text form.
+pub fn certificate(state: &tls::State) -> String {
+    let left = SignedDuration::from_secs(state.seconds_left).as_secs_f64();
+    gauges_text(&[
+        (
+            "kadi_tls_certificate_expires_seconds",
+            "How long the TLS certificate is still good; below 0: expired",
+            left,
+        ),
+        (
+            "kadi_tls_files_unusable",
+            "1 if the TLS files, as they are now, can't be used and the old certificate stays",
+            if state.trouble.is_some() { 1.0 } else { 0.0 },
+        ),
+    ])
+}
+
+fn gauges_text(gauges: &[(&str, &str, f64)]) -> String {
+    let mut text = String::new();
     for (name, help, value) in gauges {
         gauge(&mut text, (name, help), value);
     }

@@ -35,6 +35,14 @@ pub enum StoreError {
     /// The master key cannot be had.
     #[error("the master key {0}")]
     MasterKey(String),
+    /// What keeps the master key can't be asked, or refuses.
+    #[error("the master key {why}")]
+    KeyService {
+        /// What it said, and how to mend it.
+        why: String,
+        /// Whether asking again later may help.
+        may_pass: bool,
+    },
     /// The schema is newer than this program.
     #[error("the database has schema version {found}, this program knows {known}: start a newer version")]
     SchemaTooNew {

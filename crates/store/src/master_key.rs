@@ -10,35 +10,64 @@ use crate::seal::{Key, random_key};
 
 /// Reads the master key that `url` names.
 ///
-/// - `file:///path`: 32 bytes in base64. Made, readable by its owner only, if the file is missing.
-/// - `env://NAME`: 32 bytes in base64 in the environment variable `NAME`.
+/// - `file:///path`: 32 bytes in base64 or hex. Made, readable by its owner only, if the file is missing.
+/// - `env:NAME` (or `env://NAME`): 32 bytes in base64 or hex in the environment variable `NAME`.
 ///
 /// # Errors
 /// If it is not there, cannot be read or written, or is not 32 bytes.
 pub fn master_key(url: &str) -> Result<Key> {
-    if let Some(path) = url.strip_prefix("file://") {
-        return from_file(Path::new(path));
+    match key_file(url) {
+        Some(path) if path.exists() => key_from_file(path),
+        Some(path) => create(path),
+        None => from_environment(url),
     }
-    if let Some(name) = url.strip_prefix("env://") {
-        let text = std::env::var(name)
-            .map_err(|_| StoreError::MasterKey(format!("is not in the environment variable {name}")))?;
-        return parse(text.trim(), &format!("in the environment variable {name}"));
-    }
-    Err(StoreError::MasterKey(format!("url {url:?} is not file:///path or env://NAME")))
 }
 
-fn from_file(path: &Path) -> Result<Key> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(Zeroizing::new(text).trim(), &format!("in {}", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => create(path),
-        Err(error) => Err(StoreError::MasterKey(format!("file {} cannot be read: {error}", path.display()))),
-    }
+/// Whether there is a key at `url`; a file is not made.
+pub fn has_key(url: &str) -> bool {
+    key_file(url).map_or_else(|| from_environment(url).is_ok(), Path::exists)
+}
+
+/// The path of a key that is kept in a file.
+pub fn key_file(url: &str) -> Option<&Path> {
+    url.strip_prefix("file://").map(Path::new)
+}
+
+fn from_environment(url: &str) -> Result<Key> {
+    let name = url.strip_prefix("env://").or_else(|| url.strip_prefix("env:"));
+    let name = name.ok_or_else(|| {
+        StoreError::MasterKey(format!("url {url:?} is not file:///path, env:NAME or vault+https://..."))
+    })?;
+    let text = std::env::var(name).map(Zeroizing::new);
+    let text =
+        text.map_err(|_| StoreError::MasterKey(format!("is not in the environment variable {name}")))?;
+    parse(text.trim(), &format!("in the environment variable {name}"))
+}
+
+/// Reads a key from a file.
+pub fn key_from_file(path: &Path) -> Result<Key> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new);
+    let text = text
+        .map_err(|error| StoreError::MasterKey(format!("file {} cannot be read: {error}", path.display())))?;
+    parse(text.trim(), &format!("in {}", path.display()))
+}
+
+/// Writes a key to a new file, readable by its owner only, and makes it durable.
+///
+/// # Errors
+/// If the file exists or cannot be written.
+pub fn write_key(path: &Path, key: &Key) -> Result<()> {
+    let text = Zeroizing::new(base64_simd::STANDARD.encode_to_string(key.as_slice()));
+    write_private(path, &text)
+        .map_err(|error| StoreError::MasterKey(format!("file {} cannot be made: {error}", path.display())))
 }
 
 fn parse(text: &str, place: &str) -> Result<Key> {
-    let bytes = base64_simd::STANDARD.decode_to_vec(text).map(Zeroizing::new);
-    let key = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-    key.map(Zeroizing::new).ok_or_else(|| StoreError::MasterKey(format!("{place} is not 32 bytes in base64")))
+    // 64 digits are 48 bytes in base64, so the two can't be taken for each other.
+    let bytes = hex::decode(text).ok().or_else(|| base64_simd::STANDARD.decode_to_vec(text).ok());
+    let key = bytes.map(Zeroizing::new).and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+    key.map(Zeroizing::new)
+        .ok_or_else(|| StoreError::MasterKey(format!("{place} is not 32 bytes in base64 or hex")))
 }
 
 /// Writes a new key beside its place, flushes it, and links it in only if nobody else was first.
@@ -52,12 +81,12 @@ fn create(path: &Path) -> Result<Key> {
     let key = random_key()?;
     let draft = path.with_extension(format!("new-{}", std::process::id()));
     let _ = std::fs::remove_file(&draft);
-    write_private(&draft, &base64_simd::STANDARD.encode_to_string(key.as_slice())).map_err(failed)?;
+    write_key(&draft, &key)?;
     let linked = std::fs::hard_link(&draft, path);
     let _ = std::fs::remove_file(&draft);
     match linked {
         Ok(()) => Ok(key),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => from_file(path),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => key_from_file(path),
         Err(error) => Err(failed(error)),
     }
 }

@@ -12,7 +12,8 @@ use uuid::{ContextV7, Uuid};
 
 use crate::database::{Pools, args, tell};
 use crate::error::{Result, StoreError};
-use crate::seal::{Key, Keyring, Wrapper, random_key};
+use crate::master::Master;
+use crate::seal::{Keyring, random_key};
 use crate::session::Session;
 use crate::wake::{Queue, Signals};
 use crate::writer::Writer;
@@ -38,7 +39,7 @@ pub struct Options {
     /// `sqlite:///path/to/file` (made if missing) or `postgres://...`.
     pub url: String,
     /// Wraps the data keys; see [`crate::master_key`].
-    pub master_key: Key,
+    pub master_key: Master,
     /// How long a worker keeps a row that it does not finish or renew.
     pub lease: Duration,
     /// Whether another process may be working on the same SQLite file: a command beside a running bridge. What that one
@@ -54,10 +55,10 @@ pub struct Options {
 impl Options {
     /// Options with the usual lease of 15 seconds.
     #[must_use]
-    pub fn new(url: impl Into<String>, master_key: Key, clock: SharedClock) -> Self {
+    pub fn new(url: impl Into<String>, master_key: impl Into<Master>, clock: SharedClock) -> Self {
         Self {
             url: url.into(),
-            master_key,
+            master_key: master_key.into(),
             lease: Duration::from_secs(15),
             beside: false,
             clock,
@@ -151,7 +152,7 @@ impl Store {
             }),
         };
         store.migrate().await?;
-        let keys = store.load_keys(&Wrapper::new(&options.master_key)?).await?;
+        let keys = store.load_keys(&options.master_key).await?;
         let _ = store.inner.keys.set(keys);
         if !options.beside {
             store.take_over_if_alone().await?;
@@ -228,30 +229,41 @@ impl Store {
         }
     }
 
-    async fn load_keys(&self, wrapper: &Wrapper) -> Result<Keyring> {
-        let mut tx = self.begin().await?;
-        let insert = "INSERT INTO data_key (id, purpose, wrapped, created_at) VALUES ($1, $2, $3, $4) \
-                      ON CONFLICT DO NOTHING";
-        let now = tx.now();
-        tx.execute(insert, args![0, "index", wrapper.wrap(&random_key()?)?, now]).await?;
-        tx.execute(insert, args![1, "data", wrapper.wrap(&random_key()?)?, now]).await?;
-        let rows = tx.all("SELECT id, purpose, wrapped FROM data_key ORDER BY id", args![]).await?;
+    async fn load_keys(&self, master: &Master) -> Result<Keyring> {
+        let mut wrapped = self.wrapped_keys().await?;
+        if !["index", "data"].iter().all(|purpose| wrapped.iter().any(|key| key.purpose == *purpose)) {
+            self.make_keys(master).await?;
+            wrapped = self.wrapped_keys().await?;
+        }
         let mut index = None;
         let mut keys = Vec::new();
-        for row in rows {
-            let key = wrapper.unwrap(&row.bytes("wrapped")?)?;
-            match row.text("purpose")?.as_str() {
-                "index" => index = Some(key),
-                _ => keys.push((
-                    u32::try_from(row.int("id")?).map_err(|error| StoreError::corrupt("data key", error))?,
+        for one in wrapped {
+            let key = one.open(master).await?;
+            if one.purpose == "index" {
+                index = Some(key);
+            } else {
+                keys.push((
+                    u32::try_from(one.id).map_err(|error| StoreError::corrupt("data key", error))?,
                     key,
-                )),
+                ));
             }
         }
-        tx.commit().await?;
         let index = index.ok_or_else(|| StoreError::corrupt("data key", "the index key is missing"))?;
         let current = keys.iter().map(|(id, _)| *id).max().unwrap_or_default();
         Keyring::new(&keys, current, &index)
+    }
+
+    /// Makes the first keys, unless another instance was faster.
+    async fn make_keys(&self, master: &Master) -> Result<()> {
+        // A service that wraps may take its time: it is asked before the transaction.
+        let (index, data) = (master.wrap(&random_key()?).await?, master.wrap(&random_key()?).await?);
+        let insert = "INSERT INTO data_key (id, purpose, wrapped, created_at) VALUES ($1, $2, $3, $4) \
+                      ON CONFLICT DO NOTHING";
+        let mut tx = self.begin().await?;
+        let now = tx.now();
+        tx.execute(insert, args![0, "index", index, now]).await?;
+        tx.execute(insert, args![1, "data", data, now]).await?;
+        tx.commit().await
     }
 
     /// On SQLite no other instance can hold a lease: what the last process held is free at once.

@@ -2,6 +2,8 @@
 //!
 //! Each check builds on those before it: what can't be tried any more is left out.
 
+mod house;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +107,9 @@ async fn examine(common: &Common, findings: &mut Findings) {
     findings.ok("configuration", environment.to_lowercase());
     sms(&config, findings);
     let clock = SystemClock::shared();
+    house::certificate(&config, clock.now(), findings);
+    house::objects(&config, findings);
+    house::disks(&config, findings);
     let store = match start::open_store(&config, Arc::clone(&clock)).await {
         Ok(store) => store,
         Err(error) => {
@@ -113,6 +118,8 @@ async fn examine(common: &Common, findings: &mut Findings) {
         }
     };
     findings.ok("store and keys", "open");
+    house::store(&store, findings).await;
+    house::keys(&config, &store, findings).await;
     stuck(&store, findings).await;
     let gateway = match bridge::gateway(&config, &clock) {
         Ok(gateway) => Arc::new(gateway),

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use store::{ApiKey, Store};
 
-use super::{Common, output};
+use super::{Common, output, rotate_master};
 use crate::start;
 
 /// Make, list and revoke the API keys with which the hospital's systems and people come in
@@ -30,6 +30,9 @@ enum Action {
     /// List the keys, one a line, tab-separated: id, facility or "admin", when made, when last used or "-"
     #[command(after_help = "Example:\n  kadi key list")]
     List,
+    /// Change the master key, which wraps all others, while instances serve
+    #[command(after_help = rotate_master::EXAMPLES)]
+    RotateMaster(rotate_master::RotateArgs),
     /// Revoke a key: it is refused from now on, and consoles signed in with it are signed out
     #[command(after_help = "Example:\n  kadi key revoke 019a9b2c7d3e7f00a1b2c3d4e5f60718")]
     Revoke {
@@ -58,6 +61,9 @@ pub(super) fn facility_id(text: &str) -> Result<FacilityId, String> {
 pub fn run(common: &Common, args: KeyArgs) -> anyhow::Result<ExitCode> {
     let config = common.read_config()?;
     super::runtime()?.block_on(async {
+        if let Action::RotateMaster(args) = args.action {
+            return rotate_master::run(&config, &args).await;
+        }
         let store = start::open_store(&config, SystemClock::shared()).await?;
         let code = act(&store, args.action).await.context("the store could not do it");
         store.close().await;
@@ -73,6 +79,8 @@ async fn act(store: &Store, action: Action) -> store::Result<ExitCode> {
             tx.commit().await?;
             output::result(token);
         }
+        // It does not fit into one transaction, and has been done.
+        Action::RotateMaster(_) => {}
         Action::List => tx.keys().await?.iter().for_each(|key| output::result(line(key))),
         Action::Revoke { id } => {
             if !tx.revoke_key(&id).await? {

@@ -1,6 +1,7 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error.
 
 mod audit;
+mod backup;
 mod bench;
 mod bridge;
 mod bundle;
@@ -14,6 +15,7 @@ mod link;
 mod openapi;
 mod output;
 mod replay;
+mod rotate_master;
 mod sandbox;
 mod serve;
 mod signals;
@@ -71,6 +73,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Key(key::KeyArgs),
     Audit(audit::AuditArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Replay(replay::ReplayArgs),
     Facility(facility::FacilityArgs),
     Bridge(bridge::BridgeArgs),
@@ -91,6 +95,8 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&cli.common, &args),
         Command::Sandbox(args) => sandbox::run(&cli.common, args),
         Command::Bundle(args) => bundle::run(args),
+        Command::Backup(args) => backup::run_backup(&cli.common, &args),
+        Command::Restore(args) => backup::run_restore(&cli.common, &args),
         Command::Audit(args) => audit::run(&cli.common, args),
         Command::Doctor(args) => doctor::run(&cli.common, &args),
         Command::Key(args) => key::run(&cli.common, args),

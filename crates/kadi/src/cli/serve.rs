@@ -25,7 +25,10 @@ pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
     super::runtime()?.block_on(async {
         metrics::start().context("what happens can't be counted")?;
         let mut signals = Signals::listen().context("signals can't be listened to")?;
-        let running = bridge::start(&config, SystemClock::shared()).await?;
+        let running = tokio::select! {
+            running = bridge::start(&config, SystemClock::shared()) => running?,
+            () = signals.next() => return Ok(ExitCode::SUCCESS),
+        };
         signals.next().await;
         tracing::info!("stopping: finishing what is under way");
         tokio::select! {

@@ -206,6 +206,9 @@ fn check_pairs(config: &Config, layers: &mut Layers) {
     if config.gateway.client_secret.is_some() && config.gateway.client_secret_file.is_some() {
         layers.complain("gateway.client_secret", "give either this or gateway.client_secret_file, not both");
     }
+    if config.keys.token.is_some() && config.keys.token_file.is_some() {
+        layers.complain("keys.token", "give either this or keys.token_file, not both");
+    }
     let (cert, key) = (&config.server.tls_cert_file, &config.server.tls_key_file);
     match (cert, key) {
         (Some(_), None) => layers.complain("server.tls_cert_file", "needs server.tls_key_file beside it"),
@@ -240,6 +243,7 @@ fn resolve_paths(config: &mut Config, folder: &Path) {
         &mut config.gateway.client_secret_file,
         &mut config.server.tls_cert_file,
         &mut config.server.tls_key_file,
+        &mut config.keys.token_file,
         &mut config.terminology.folder,
         &mut config.consent.signature_key_file,
     ];

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use abdm::id::FacilityId;
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -48,6 +49,12 @@ pub struct Server {
     #[serde(deserialize_with = "units::text")]
     pub public_url: Option<String>,
     pub rate: u32,
+    #[serde(deserialize_with = "units::networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    #[serde(deserialize_with = "units::at_least_one")]
+    pub connections: u32,
+    #[serde(deserialize_with = "units::duration")]
+    pub patience: Duration,
     #[serde(deserialize_with = "units::size")]
     pub callback_limit: usize,
     #[serde(deserialize_with = "units::size")]
@@ -184,6 +191,14 @@ pub struct Objects {
 #[expect(missing_docs, reason = "default.toml says what each key means")]
 pub struct Keys {
     pub url: String,
+    /// Of Vault; the file only if this is not set.
+    #[serde(deserialize_with = "units::secret")]
+    pub token: Option<SecretString>,
+    #[serde(deserialize_with = "units::path")]
+    pub token_file: Option<PathBuf>,
+    #[serde(deserialize_with = "units::text")]
+    pub namespace: Option<String>,
+    pub allow_insecure: bool,
 }
 
 /// What is forgotten, and when.

@@ -225,12 +225,14 @@ fn missing_credentials_are_told_when_they_are_needed() {
 
 #[test]
 fn pairs_are_whole_and_alternatives_are_not_doubled() {
-    let text = "[server]\ntls_cert_file = 'c'\n[gateway]\nclient_secret = 'a'\nclient_secret_file = 'b'\n";
+    let text = "[server]\ntls_cert_file = 'c'\n[gateway]\nclient_secret = 'a'\nclient_secret_file = 'b'\n\
+                [keys]\ntoken = 'a'\ntoken_file = 'b'\n";
     assert_eq!(
         Setup::new().problems(text),
         [
             "kadi.toml:2: server.tls_cert_file: needs server.tls_key_file beside it",
             "kadi.toml:4: gateway.client_secret: give either this or gateway.client_secret_file, not both",
+            "kadi.toml:7: keys.token: give either this or keys.token_file, not both",
         ]
     );
 }
@@ -260,7 +262,7 @@ fn production_refuses_texts_that_reach_no_patient() {
 #[test]
 fn debug_output_holds_no_secret() {
     let text = "[gateway]\nclient_secret = 'planted-a'\n[store]\nurl = 'postgres://kadi:planted-b@db/kadi'\n\
-                [sms]\nurl = 'https://sms.example/?key=planted-c'\nheaders = { authkey = 'planted-d' }\nauth = 'bearer:planted-e'";
+                [sms]\nurl = 'https://sms.example/?key=planted-c'\nheaders = { authkey = 'planted-d' }\nauth = 'bearer:planted-e'\n[keys]\ntoken = 'planted-f'";
     let shown = format!("{:?}", Setup::new().load(text).unwrap());
     assert!(!shown.contains("planted"), "{shown}");
 }
@@ -269,4 +271,14 @@ fn debug_output_holds_no_secret() {
 fn a_named_file_that_is_not_there_is_an_error() {
     let error = Config::load_with(Some(Path::new("/nowhere/kadi.toml")), []).unwrap_err().to_string();
     assert!(error.starts_with("/nowhere/kadi.toml: can't be read: "), "{error}");
+}
+
+#[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let config =
+        Setup::new().load("[server]\ntrusted_proxies = '10.0.0.5, 10.1.0.0/16,2001:db8::/32 '").unwrap();
+    let shown: Vec<_> = config.server.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["10.0.0.5/32", "10.1.0.0/16", "2001:db8::/32"]);
+    let problems = Setup::new().problems("[server]\ntrusted_proxies = 'proxy.example'");
+    assert!(problems[0].contains("server.trusted_proxies: expected addresses or networks"), "{problems:?}");
 }

@@ -1,10 +1,11 @@
 //! How values are written: durations, sizes, and text that may be empty.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use abdm::id::FacilityId;
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::de::{Deserialize, Deserializer, Error};
@@ -48,6 +49,21 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
             .map_err(|_| D::Error::custom("expected an address with a port, such as \"127.0.0.1:2575\""))
     };
     text(deserializer)?.map(read).transpose()
+}
+
+/// Addresses and networks with commas between them; may be empty.
+pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let read = |part: &str| {
+        let network = part.parse::<IpNet>().or_else(|_| part.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| {
+            D::Error::custom(
+                "expected addresses or networks with commas between, such as \"10.0.0.5, 10.1.0.0/16\"",
+            )
+        })
+    };
+    parts.map(read).collect()
 }
 
 /// The id of a facility; empty is none.

@@ -25,6 +25,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+/// A body as it is. What is too large is answered 413, what was cut off 400.
+#[derive(Debug, Clone)]
+pub struct Whole(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Whole {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| unread(rejection.status()))
+    }
+}
+
 fn unread(status: axum::http::StatusCode) -> Response {
     let code = if status == Code::TooLarge.status() { Code::TooLarge } else { Code::Malformed };
     Problem::new(code).into_response()

@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Router};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use axum::Router;
 
 use crate::bridge::Bridge;
 
@@ -18,7 +16,9 @@ pub mod body;
 pub mod callbacks;
 mod console;
 mod docs;
-mod operations;
+pub mod limits;
+pub mod listener;
+pub mod operations;
 pub mod paging;
 pub mod problem;
 
@@ -29,14 +29,4 @@ pub type App = Arc<Bridge>;
 pub fn private_router(app: &App) -> Router {
     let router = api::router(app).merge(operations::router()).merge(docs::router());
     router.merge(console::router()).merge(assets::router()).with_state(Arc::clone(app))
-}
-
-/// Serves until `stop` is cancelled; requests under way are finished first. Answers without an end find the token in their
-/// request's extensions.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let router = router.layer(Extension(stop.clone()));
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(error = %error, "a listener ended");
-    }
 }

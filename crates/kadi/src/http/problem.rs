@@ -30,6 +30,8 @@ pub enum Code {
     TooLarge,
     /// 422: well-formed, and not valid; `errors` says where.
     Invalid,
+    /// 429: more requests than `server.rate` from one address; `Retry-After` says when again.
+    RateLimited,
     /// 500: a fault of ours; the log says more.
     Internal,
     /// 503: something we need is not there now; try again.
@@ -49,6 +51,7 @@ impl Code {
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -65,6 +68,7 @@ impl Code {
             Self::Conflict => "It does not fit with what is stored",
             Self::TooLarge => "The body is too large",
             Self::Invalid => "The request is not valid",
+            Self::RateLimited => "Too many requests from this address; try again later",
             Self::Internal => "Something went wrong on our side",
             Self::Unavailable => "Not available at the moment; try again",
         }

@@ -9,6 +9,8 @@ mod backfill;
 #[cfg(test)]
 mod backfill_kill;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod bench_backfill;
 #[cfg(test)]
 mod bridge_setup;
@@ -39,6 +41,10 @@ mod hl7;
 #[cfg(test)]
 mod hospital_linking_cases;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod link_delivery;
 #[cfg(test)]
 mod link_faults;
@@ -61,9 +67,13 @@ mod patient_status;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
+mod readiness;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod serving;
 #[cfg(test)]
 mod share;
 #[cfg(test)]
@@ -74,6 +84,8 @@ mod sms;
 mod steps;
 #[cfg(test)]
 mod terminology;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod transfer;
 #[cfg(test)]

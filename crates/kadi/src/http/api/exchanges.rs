@@ -2,7 +2,6 @@
 
 use abdm::id::FacilityId;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -13,7 +12,7 @@ use uuid::Uuid;
 
 use super::super::App;
 use super::super::auth::Caller;
-use super::super::body::parse;
+use super::super::body::{Whole, parse};
 use super::super::paging::{List, PageParams, Params};
 use super::super::problem::Problem;
 use super::care_context_views::LinkProblem;
@@ -168,7 +167,7 @@ pub async fn replay(
     State(app): State<App>,
     caller: Caller,
     IdPath(id): IdPath<Uuid>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<(StatusCode, Json<ExchangeView>), Problem> {
     let ReplayBody { reason } = if body.is_empty() { ReplayBody::default() } else { parse(&body)? };
     let exchange = run_again(&app, &caller, id, reason.as_deref()).await?;

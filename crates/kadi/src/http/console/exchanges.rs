@@ -57,6 +57,8 @@ struct Timeline {
     digest: String,
     /// Another system has taken the callbacks: where they go, and since when.
     alarm: Option<Alarm>,
+    /// What is wrong with the certificate of the public listener, or will soon be.
+    certificate: Option<String>,
     newest: Option<String>,
     older: Option<String>,
 }
@@ -137,7 +139,8 @@ async fn read(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<Timeline
     let now = app.clock.now();
     let all_facilities = scope.facility().is_none();
     let list = page.list(exchanges, |exchange| exchange.id.to_string(), |exchange| exchange);
-    let digest = digest_of(&list.items, alarm.as_ref());
+    let certificate = app.tls.as_ref().and_then(|tls| tls.state().words());
+    let digest = digest_of(&list.items, alarm.as_ref(), certificate.as_deref());
     let rows: Vec<_> = list.items.into_iter().map(|exchange| row(exchange, now, all_facilities)).collect();
     let query = state.map_or_else(String::new, |state| format!("&state={state}"));
     Ok(Timeline {
@@ -147,6 +150,7 @@ async fn read(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<Timeline
         live: asked.cursor.is_none(),
         digest,
         alarm,
+        certificate,
         newest: asked.cursor.as_ref().map(|_| format!("/console/exchanges{}", only_state(state))),
         older: list.next.map(|next| format!("/console/exchanges?cursor={next}{query}")),
     })
@@ -224,9 +228,10 @@ fn nothing_of(state: ExchangeState) -> &'static str {
 }
 
 /// Changes when anything that is shown changes; the time that an overdue one has lasted does not count.
-fn digest_of(exchanges: &[Exchange], alarm: Option<&Alarm>) -> String {
+fn digest_of(exchanges: &[Exchange], alarm: Option<&Alarm>, certificate: Option<&str>) -> String {
     let mut text = alarm.and_then(|alarm| alarm.url.clone()).unwrap_or_default();
     text.push(if alarm.is_some() { '!' } else { ' ' });
+    text.push_str(certificate.unwrap_or_default());
     for exchange in exchanges {
         let code = exchange.error.as_ref().map_or("", |error| error.code.as_str());
         text.push_str(&format_args!("{} {} {code}\n", exchange.id, exchange.state).to_string());

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -19,7 +18,7 @@ use super::super::path::IdPath;
 use super::failed;
 use crate::http::App;
 use crate::http::auth::{Caller, InFacility};
-use crate::http::body::Body;
+use crate::http::body::{Body, Whole};
 use crate::http::paging::{List, PageParams, Params};
 use crate::http::problem::{Code, Problem};
 use crate::terminology;
@@ -274,7 +273,7 @@ pub async fn import(
     State(app): State<App>,
     caller: Caller,
     InFacility(facility): InFacility,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<ImportView>, Problem> {
     let read = tokio::task::spawn_blocking(move || {
         let (mut view, mut codes) = (ImportView::default(), Vec::new());
