@@ -16,7 +16,7 @@ use domain::token_desk;
 use reqwest::Url;
 use secrecy::ExposeSecret as _;
 use store::terminology::Index;
-use store::{Intake, Options, Store};
+use store::{Intake, Objects, Options, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::flows::Rules;
 use crate::flows::bridge::Watch;
 use crate::flows::sms::SmsRules;
+use crate::room::Room;
 use crate::sms::{self, SmsSender};
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
@@ -67,6 +68,10 @@ pub struct Bridge {
     pub clock: SharedClock,
     /// Pages under way at once in a transfer.
     pub pages_at_once: u32,
+    /// Memory for the pages of all transfers.
+    pub page_room: Room,
+    /// Memory for large bodies of calls to the API.
+    pub api_room: Room,
     /// The longest body of a callback, in bytes.
     pub callback_limit: usize,
     /// The longest body of a call to the API, in bytes.
@@ -126,6 +131,11 @@ pub async fn start(config: &Config, clock: SharedClock) -> anyhow::Result<Runnin
 /// Like [`start`], on a store opened with these options.
 pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Running> {
     let clock = options.clock.clone();
+    let objects = match options.objects {
+        Some(objects) => objects,
+        None => Objects::open(&config.objects.url).context("[objects] url")?,
+    };
+    let options = Options { objects: Some(objects), ..options };
     let store = Store::open(options).await.context("the store cannot be opened")?;
     let public = listen(config.server.public, "server.public").await?;
     let private = listen(config.server.private, "server.private").await?;
@@ -153,6 +163,8 @@ pub async fn start_with(config: &Config, options: Options) -> anyhow::Result<Run
         ear: Ear::default(),
         watch: watch(config, &gateway),
         pages_at_once: config.transfer.parallel,
+        page_room: Room::new(config.transfer.memory),
+        api_room: Room::new(config.server.api_memory),
         callback_limit: config.server.callback_limit,
         api_limit: config.server.api_limit,
         hl7: Terms {

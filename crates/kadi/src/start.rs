@@ -1,9 +1,11 @@
 //! What commands need before they can work: the open store.
 
+use std::path::Path;
+
 use abdm::clock::SharedClock;
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
-use store::{Options, Store};
+use store::{Objects, Options, Store};
 
 use crate::config::Config;
 
@@ -14,5 +16,12 @@ pub async fn open_store(config: &Config, clock: SharedClock) -> anyhow::Result<S
     let mut options = Options::new(config.store.url.expose_secret(), master_key, clock);
     options.lease = config.store.lease;
     options.beside = true;
+    options.objects = objects(&config.objects.url)?;
     Store::open(options).await.context("the store can't be opened ([store] url)")
+}
+
+/// The object store, unless it is a folder that no bridge has made yet: then there is nothing in it.
+fn objects(url: &str) -> anyhow::Result<Option<Objects>> {
+    let missing = url.strip_prefix("file://").is_some_and(|folder| !Path::new(folder).exists());
+    Ok(if missing { None } else { Some(Objects::open(url).context("[objects] url")?) })
 }

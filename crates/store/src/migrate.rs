@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0007_backfill.sql"),
     include_str!("../migrations/0008_user_link.sql"),
     include_str!("../migrations/0009_purge.sql"),
+    include_str!("../migrations/0010_object.sql"),
 ];
 
 /// How often the first table is tried. Who comes second finds it made.

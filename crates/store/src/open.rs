@@ -12,6 +12,7 @@ use uuid::{ContextV7, Uuid};
 
 use crate::database::{Pools, args};
 use crate::error::{Result, StoreError};
+use crate::objects::Objects;
 use crate::seal::{Key, Keyring, Wrapper, random_key};
 use crate::wake::{Queue, Signals};
 
@@ -42,6 +43,8 @@ pub struct Options {
     /// Whether another process may be working on the same SQLite file: a command beside a running bridge. What that one
     /// holds is left to it then.
     pub beside: bool,
+    /// Where large documents lie; none: in the database, like the others.
+    pub objects: Option<Objects>,
     /// Tells the time.
     pub clock: SharedClock,
     /// Stops the store at a chosen commit.
@@ -58,6 +61,7 @@ impl Options {
             master_key,
             lease: Duration::from_secs(15),
             beside: false,
+            objects: None,
             clock,
             #[cfg(any(test, feature = "testing"))]
             kill_switch: None,
@@ -84,6 +88,7 @@ pub(crate) struct Inner {
     /// Who this process is, in leases.
     pub(crate) instance: String,
     pub(crate) signals: Signals,
+    pub(crate) objects: Option<Objects>,
     keys: OnceLock<Keyring>,
     #[cfg(any(test, feature = "testing"))]
     kill_switch: Option<Arc<crate::fault::KillSwitch>>,
@@ -143,6 +148,7 @@ impl Store {
                 lease: options.lease,
                 instance: Uuid::new_v4().simple().to_string(),
                 signals: Signals::default(),
+                objects: options.objects,
                 keys: OnceLock::new(),
                 #[cfg(any(test, feature = "testing"))]
                 kill_switch: None,

@@ -18,6 +18,7 @@ pub mod body;
 pub mod callbacks;
 mod console;
 mod docs;
+mod large;
 mod operations;
 pub mod paging;
 pub mod problem;

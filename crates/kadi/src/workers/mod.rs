@@ -6,6 +6,7 @@
 mod backfill;
 mod bridge_watch;
 mod inbox;
+mod objects;
 mod outbox;
 mod own_calls;
 mod pages;
@@ -52,6 +53,7 @@ pub fn start(bridge: &Arc<Bridge>, tasks: &TaskTracker, stop: &CancellationToken
     tasks.spawn(own_calls::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
     tasks.spawn(backfill::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(bridge_watch::run(Arc::clone(bridge), stop.clone()));
+    tasks.spawn(objects::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(purge::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(sweep::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(listen(Arc::clone(bridge), stop.clone()));

@@ -11,6 +11,8 @@ mod backfill_kill;
 #[cfg(test)]
 mod bench_backfill;
 #[cfg(test)]
+mod bench_transfer;
+#[cfg(test)]
 mod bridge_setup;
 #[cfg(test)]
 mod bridge_watch;
@@ -30,6 +32,8 @@ mod consent;
 mod console;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod crash_large;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]

@@ -192,6 +192,7 @@ async fn boot(
 pub fn config(folder: &TempDir, gateway: &str, more: &str) -> Config {
     let path = folder.path().join("kadi.toml");
     let (server, more): (Vec<_>, Vec<_>) = more.lines().partition(|line| line.starts_with("server."));
+    let objects = folder.path().display();
     let (server, more) = (server.join("\n"), more.join("\n"));
     let text = format!(
         r#"
@@ -209,6 +210,8 @@ allow_insecure = true
 {more}
 [terminology]
 folder = "terminology"
+[objects]
+url = "file://{objects}/objects"
 "#
     );
     std::fs::write(&path, text).unwrap();

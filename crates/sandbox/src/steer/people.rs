@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::{Given, Items, SteerError};
 use crate::core::Sandbox;
+use crate::world::links::LinkedContext;
 use crate::world::registry::{Bridge, Facility, Person, Service};
 
 pub(crate) fn routes() -> OpenApiRouter<Sandbox> {
@@ -74,6 +75,12 @@ impl Sandbox {
             let people = people.into_iter().map(|person| (person.abha_address.to_lowercase(), person));
             people.map(|(address, person)| world.registry.people.insert(address, person)).count()
         })
+    }
+
+    /// Takes care contexts as linked already, without anybody having asked for it: history to begin with. Those whose
+    /// bridge does not know of them can be consented to like others.
+    pub fn put_linked(&self, contexts: impl IntoIterator<Item = LinkedContext>) {
+        self.change(|world| contexts.into_iter().for_each(|context| world.links.put(context)));
     }
 
     /// All bridges.
