@@ -218,12 +218,7 @@ fn build(hi_type: HiType, data: &[u8], context: &Context) -> Document {
     }
 }
 
-fn new_record(
-    hi_type: HiType,
-    bundle: Option<Vec<u8>>,
-    issues: &[Issue],
-    source_hash: String,
-) -> NewRecord {
+fn new_record(hi_type: HiType, bundle: Option<Vec<u8>>, issues: &[Issue], source_hash: String) -> NewRecord {
     let valid = bundle.is_some() && !issues.iter().any(Issue::is_error);
     let issues = serde_json::to_string(issues).unwrap_or_else(|_| "[]".to_owned());
     NewRecord { hi_type, valid, issues, source_hash, bundle: bundle.map(Into::into) }

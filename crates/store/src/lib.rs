@@ -64,8 +64,6 @@ pub use patient::PatientFilter;
 pub use record::{NewRecord, Record, SourceHasher};
 pub use seal::{Key, fill, random_key};
 pub use share::{Share, ShareFilter};
-pub use transfer::{
-    ConsentStamp, Page, PageEntry, Shareable, ShareableRecord, Transfer, TransferContext,
-};
+pub use transfer::{ConsentStamp, Page, PageEntry, Shareable, ShareableRecord, Transfer, TransferContext};
 pub use wake::Queue;
 pub use webhook::{Attempted, Delivery, DeliveryState, Telling, Webhook};

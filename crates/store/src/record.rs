@@ -121,8 +121,7 @@ impl Tx {
         let mut kept = Vec::with_capacity(records.len());
         for (place, new) in records.into_iter().enumerate() {
             let place = i64::try_from(place).map_err(|error| StoreError::corrupt("place", error))?;
-            let same =
-                old.iter().position(|old| old.is(&new));
+            let same = old.iter().position(|old| old.is(&new));
             let record = match same {
                 Some(same) => {
                     let record = old.remove(same);

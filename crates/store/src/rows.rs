@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn each_row_has_values_of_its_own_beside_the_shared_ones() {
-        let insert = Insert::new("INSERT INTO t (a, b, c) VALUES", "($1, {}, {})", " ON CONFLICT DO NOTHING", 1);
+        let insert =
+            Insert::new("INSERT INTO t (a, b, c) VALUES", "($1, {}, {})", " ON CONFLICT DO NOTHING", 1);
         assert_eq!(insert.one, "INSERT INTO t (a, b, c) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
         assert!(insert.many.starts_with("INSERT INTO t (a, b, c) VALUES ($1, $2, $3), ($1, $4, $5), ("));
         assert!(insert.many.ends_with("($1, $200, $201) ON CONFLICT DO NOTHING"), "{}", insert.many);

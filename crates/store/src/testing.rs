@@ -70,7 +70,7 @@ impl TestDatabase {
     pub async fn open_with(&self, clock: SharedClock, kill_switch: Option<Arc<KillSwitch>>) -> Store {
         let objects = Some(self.objects());
         let usual = Options::new(self.url.clone(), Zeroizing::new([7; 32]), clock);
-        let options = Options { kill_switch, objects, ..usual };
+        let options = Options { objects, kill_switch, ..usual };
         Store::open(options).await.expect("the store opens")
     }
 }

@@ -32,9 +32,7 @@ use domain::transfer::{
 };
 use fidelius::{Nonce, PublicKey, Tolerances};
 use jiff::Timestamp;
-use store::{
-    Call, PageEntry, Received, Sending, Shareable, ShareableRecord, Transfer, TransferContext, Tx,
-};
+use store::{Call, PageEntry, Received, Sending, Shareable, ShareableRecord, Transfer, TransferContext, Tx};
 
 use super::{Answer, Ctx, Result, consent, outcome, problem};
 

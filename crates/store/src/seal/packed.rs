@@ -42,7 +42,12 @@ impl Keyring {
     }
 
     /// As [`Keyring::open_packed`], opened where it lies. The text has `spare` bytes of capacity left at least.
-    pub(crate) fn open_large(&self, what: &'static str, mut sealed: Vec<u8>, spare: usize) -> Result<Vec<u8>> {
+    pub(crate) fn open_large(
+        &self,
+        what: &'static str,
+        mut sealed: Vec<u8>,
+        spare: usize,
+    ) -> Result<Vec<u8>> {
         let unsealable = || StoreError::Unsealable { what };
         let (header, body) = sealed.split_at_mut_checked(HEADER).ok_or_else(unsealable)?;
         let id = header.get(1..5).and_then(|id| <[u8; 4]>::try_from(id).ok()).map(u32::from_be_bytes);

@@ -76,7 +76,8 @@ on_both_databases! {
         assert!(read(&world.store, &stored[1]).await.unwrap().is_some());
         let file = files(&world.database.folder().join("objects")).remove(0);
         let sealed = std::fs::read(file).unwrap();
-        assert!(!sealed.windows(16).any(|window| window == &text(1)[..16]), "it is sealed");
+        let plain = text(1);
+        assert!(!sealed.windows(16).any(|window| window == &plain[..16]), "it is sealed");
         let mut tx = world.store.read().await.unwrap();
         assert!(tx.bundle(&facility_id(), stored[0].id).await.unwrap() == Some(text(1)));
         assert!(tx.document(&other_facility(), stored[0].id).await.unwrap().is_none(), "another facility's");

@@ -153,7 +153,8 @@ async fn large_bodies_wait_for_room_and_are_refused_for_now_if_there_is_none() {
     sender.send(Ok(visit(&[]).to_string().into_bytes())).await.unwrap();
     drop(sender);
     assert_eq!(slow.await.unwrap().unwrap().status().as_u16(), 202);
-    let answer = api.send(Method::PUT, &path("V2"), Some(&api.key), visit(&[large_file(1)]).to_string()).await;
+    let answer =
+        api.send(Method::PUT, &path("V2"), Some(&api.key), visit(&[large_file(1)]).to_string()).await;
     assert_eq!(answer.status().as_u16(), 202, "there is room again");
 }
 

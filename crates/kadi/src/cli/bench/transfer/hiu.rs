@@ -58,7 +58,8 @@ pub(super) struct Seen {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page<'a> {
-    page_number: u32,
+    #[serde(rename = "pageNumber")]
+    number: u32,
     #[serde(borrow)]
     entries: Vec<Entry<'a>>,
     #[serde(borrow)]
@@ -159,7 +160,7 @@ fn open(keys: &Keys, body: &[u8]) -> anyhow::Result<(u32, Vec<Document>)> {
         ensure!(hex::encode(Md5::digest(&text)) == entry.checksum, "a checksum is not that of its document");
         documents.push(Document { file: file_in(&text), text });
     }
-    Ok((page.page_number, documents))
+    Ok((page.number, documents))
 }
 
 /// The hash of the first file in a document, as it is written there.

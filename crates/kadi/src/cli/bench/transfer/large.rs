@@ -58,7 +58,10 @@ pub(super) async fn run(args: &TransferArgs, size: u32) -> anyhow::Result<Figure
     let bridge = stage.bridge().await?;
     let before = bridge.resident().context("this system does not say how much memory a process holds")?;
     bridge.forget_peak()?;
-    output::problem(format_args!("· {count} visits with an attachment of {} MB each are put", args.attachment));
+    output::problem(format_args!(
+        "· {count} visits with an attachment of {} MB each are put",
+        args.attachment
+    ));
     let began = stage.clock.elapsed();
     let files = put_all(args, &bridge, &key, count).await?;
     let put = stage.clock.elapsed().saturating_sub(began);
@@ -175,7 +178,10 @@ async fn put_all(
         let answer = request.body(body.to_string()).send().await?;
         let status = answer.status();
         let text = answer.text().await?;
-        ensure!(status == StatusCode::ACCEPTED && text.contains("\"valid\":true"), "a visit was refused: {text}");
+        ensure!(
+            status == StatusCode::ACCEPTED && text.contains("\"valid\":true"),
+            "a visit was refused: {text}"
+        );
     }
     Ok(files)
 }

@@ -151,7 +151,8 @@ async fn fill(store: &Store, contexts: u32) -> anyhow::Result<()> {
             };
             tx.put_care_context(&facility.id, &context).await?;
             let input: RecordInput = serde_json::from_str(&source)?;
-            let around = Surroundings { facility: &facility, patient: &patient, visit: &reference, date: DAY };
+            let around =
+                Surroundings { facility: &facility, patient: &patient, visit: &reference, date: DAY };
             let record: NewRecord = input.prepare(&around, 0, tx.source_hash(&reference)?)?;
             ensure!(record.valid, "a sample is not valid: {}", record.issues);
             let hi_type = record.hi_type;

@@ -24,7 +24,9 @@ const FLOOR: u32 = 60;
 /// notified, if the bridge's memory grew by 100 MB or more (small records) or 512 MB or more (attachments), or if the
 /// attachments were slower than 60 % of the bare loop.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kadi bench transfer --contexts 10000\n  kadi bench transfer --megabytes 1024")]
+#[command(
+    after_help = "Example:\n  kadi bench transfer --contexts 10000\n  kadi bench transfer --megabytes 1024"
+)]
 pub struct TransferArgs {
     /// How many small care contexts; 10000 if neither this nor `--megabytes` is given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
