@@ -16,7 +16,7 @@ use domain::pace::Limits;
 use domain::token_desk;
 use reqwest::Url;
 use store::terminology::Index;
-use store::{Intake, Options, Store};
+use store::{Intake, Objects, Options, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +28,7 @@ use crate::flows::sms::SmsRules;
 use crate::http::limits::{Limit, Tongue, limited};
 use crate::http::listener::{self, Door, Open, Settings};
 use crate::http::operations::Writing;
+use crate::room::Room;
 use crate::sms::{self, SmsSender};
 use crate::sources::hl7::Terms;
 use crate::sources::mllp;
@@ -72,6 +73,10 @@ pub struct Bridge {
     pub clock: SharedClock,
     /// Pages under way at once in a transfer.
     pub pages_at_once: u32,
+    /// Memory for the pages of all transfers.
+    pub page_room: Room,
+    /// Memory for large bodies of calls to the API.
+    pub api_room: Room,
     /// The longest body of a callback, in bytes.
     pub callback_limit: usize,
     /// The longest body of a call to the API, in bytes.
@@ -136,7 +141,7 @@ pub struct Running {
 /// What stands in the way, with how to mend it.
 pub async fn start(config: &Config, clock: SharedClock) -> anyhow::Result<Running> {
     let store = keys::open_store_in_time(config, clock.clone()).await?;
-    start_on(config, store, clock).await
+    start_on(config, store, (clock, Pusher::new(pusher_config(config))?)).await
 }
 
 /// Like [`start`], on a store opened with these options.
@@ -153,11 +158,20 @@ fn pusher_config(config: &Config) -> PusherConfig {
 /// Like [`start_with`], with another way of pushing, whose rule for push addresses is the flows' too.
 pub async fn start_pushing(config: &Config, options: Options, pusher: Pusher) -> anyhow::Result<Running> {
     let clock = options.clock.clone();
+    let objects = match options.objects {
+        Some(objects) => objects,
+        None => Objects::open(&config.objects.url).context("[objects] url")?,
+    };
+    let options = Options { objects: Some(objects), ..options };
     let store = Store::open(options).await.context("the store cannot be opened")?;
-    start_on(config, store, clock).await
+    start_on(config, store, (clock, pusher)).await
 }
 
-async fn start_on(config: &Config, store: Store, clock: SharedClock) -> anyhow::Result<Running> {
+async fn start_on(
+    config: &Config,
+    store: Store,
+    (clock, pusher): (SharedClock, Pusher),
+) -> anyhow::Result<Running> {
     let public = listen(config.server.public, "server.public").await?;
     let private = listen(config.server.private, "server.private").await?;
     let (public_addr, private_addr) = (public.local_addr()?, private.local_addr()?);
@@ -182,6 +196,8 @@ async fn start_on(config: &Config, store: Store, clock: SharedClock) -> anyhow::
         ear: Ear::default(),
         watch: watch(config, &gateway),
         pages_at_once: config.transfer.parallel,
+        page_room: Room::new(config.transfer.memory),
+        api_room: Room::new(config.server.api_memory),
         callback_limit: config.server.callback_limit,
         api_limit: config.server.api_limit,
         hl7: Terms {

@@ -15,6 +15,7 @@ pub mod logging;
 pub mod metrics;
 pub mod qr;
 pub mod records;
+pub mod room;
 pub mod sms;
 pub mod sources;
 pub mod start;

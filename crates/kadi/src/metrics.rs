@@ -140,7 +140,7 @@ pub fn certificate(state: &tls::State) -> String {
 fn gauges_text(gauges: &[(&str, &str, f64)]) -> String {
     let mut text = String::new();
     for (name, help, value) in gauges {
-        gauge(&mut text, (name, help), value);
+        gauge(&mut text, (name, help), *value);
     }
     text
 }

@@ -1,5 +1,6 @@
 //! From what the HMIS sends to what is stored: a FHIR document, checked, with its issues.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use abdm::id::HiType;
@@ -11,7 +12,7 @@ use nrces::{Context, Issue, LocalCode, PatientContext, Seed, TypedIdentifier, Vi
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use store::NewRecord;
+use store::{NewRecord, SourceHasher};
 
 /// One record as the API takes it: clinical JSON, a ready FHIR document, or a file. Exactly one of the three.
 #[derive(Debug, Clone, Deserialize)]
@@ -84,14 +85,76 @@ impl RecordInput {
 
     /// The text by which an equal record is known: its content with sorted keys.
     pub fn source(&self) -> String {
-        let kind = self.hi_type.map_or("", HiType::as_str);
-        let text = |raw: &RawValue| sorted(serde_json::from_str(raw.get()).unwrap_or_default()).to_string();
+        let mut text = Vec::new();
+        // Writing to memory does not fail.
+        let _ = self.write_source(&mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    fn write_source(&self, out: &mut impl Write) -> io::Result<()> {
         match (&self.data, &self.bundle, &self.file) {
-            (Some(data), _, _) => format!("{kind}\0data\0{}", text(data)),
-            (_, Some(bundle), _) => format!("{kind}\0bundle\0{}", text(bundle)),
-            (_, _, Some(file)) => format!("file\0{}\0{}\0{}", file.content_type, file.title, file.data),
-            _ => String::new(),
+            (Some(data), _, _) => write_json_source(self.hi_type, "data", &value(data), out),
+            (_, Some(bundle), _) => write_json_source(self.hi_type, "bundle", &value(bundle), out),
+            (_, _, Some(file)) => {
+                write!(out, "file\0{}\0{}\0", file.content_type, file.title)?;
+                out.write_all(file.data.as_bytes())
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// As [`RecordInput::prepare_with`], for documents of any size: the input is taken apart as it is used, so that no more
+    /// than about three times the document is held. The record's hash is that of its source, and of what else makes it
+    /// another record: the issues of one that is not valid, since it is another once a newer version of this program has
+    /// nothing against it, and what its codes stand for.
+    ///
+    /// # Errors
+    /// As [`RecordInput::prepare`].
+    pub fn prepare_owned(
+        self,
+        around: &Surroundings<'_>,
+        place: u32,
+        codes: &Arc<CodeMap>,
+        mut hasher: SourceHasher,
+    ) -> Result<Prepared, RecordInputError> {
+        let hi_type = self.check()?;
+        let is_data = self.data.is_some();
+        let terminology = Some(Arc::<CodeMap>::clone(codes) as Arc<dyn Terminology>);
+        let context = Context { terminology, ..context(around, place) };
+        // Nor does hashing.
+        let (bundle, issues, local_codes) = match (self.data, self.bundle, self.file) {
+            (Some(data), _, _) => {
+                let _ = write_json_source(self.hi_type, "data", &value(&data), &mut hasher);
+                build(hi_type, data.get().as_bytes(), &context)
+            }
+            (_, Some(bundle), _) => {
+                let value = value(&bundle);
+                let _ = write_json_source(self.hi_type, "bundle", &value, &mut hasher);
+                let issues = issues_of(hi_type, &value);
+                drop(value);
+                (Some(Box::<str>::from(bundle).into_string().into_bytes()), issues, Vec::new())
+            }
+            (_, _, Some(file)) => {
+                let _ = write!(hasher, "file\0{}\0{}\0", file.content_type, file.title);
+                let _ = hasher.write_all(file.data.as_bytes());
+                let data = nrces::from_file(&file.content_type, &file.data, &file.title, &context);
+                drop(file);
+                let text = data.to_string();
+                drop(data);
+                build(hi_type, text.as_bytes(), &context)
+            }
+            _ => return Err(RecordInputError::Form),
+        };
+        let mut record = new_record(hi_type, bundle, &issues, String::new());
+        if !record.valid {
+            let _ = write!(hasher, "\0{}", record.issues);
+        }
+        let mapping = codes.mapping();
+        if is_data && !mapping.is_empty() {
+            let _ = write!(hasher, "\0{mapping}");
+        }
+        record.source_hash = hasher.finish();
+        Ok(Prepared { record, local_codes })
     }
 
     /// Builds or takes over the document and checks it. `place` is the record's place in its visit, from 0.
@@ -133,9 +196,7 @@ impl RecordInput {
             }
             _ => return Err(RecordInputError::Form),
         };
-        let valid = bundle.is_some() && !issues.iter().any(Issue::is_error);
-        let issues = serde_json::to_string(&issues).unwrap_or_else(|_| "[]".to_owned());
-        Ok(Prepared { record: NewRecord { hi_type, valid, issues, source_hash, bundle }, local_codes })
+        Ok(Prepared { record: new_record(hi_type, bundle, &issues, source_hash), local_codes })
     }
 }
 
@@ -157,14 +218,23 @@ fn build(hi_type: HiType, data: &[u8], context: &Context) -> Document {
     }
 }
 
+fn new_record(hi_type: HiType, bundle: Option<Vec<u8>>, issues: &[Issue], source_hash: String) -> NewRecord {
+    let valid = bundle.is_some() && !issues.iter().any(Issue::is_error);
+    let issues = serde_json::to_string(issues).unwrap_or_else(|_| "[]".to_owned());
+    NewRecord { hi_type, valid, issues, source_hash, bundle: bundle.map(Into::into) }
+}
+
 fn take_over(hi_type: HiType, bundle: &RawValue) -> Document {
-    let value: Value = serde_json::from_str(bundle.get()).unwrap_or_default();
-    let mut issues = validate(&value, Mode::Send);
-    if record_type(&value).is_some_and(|found| found != to_nrces(hi_type)) {
+    (Some(bundle.get().as_bytes().to_vec()), issues_of(hi_type, &value(bundle)), Vec::new())
+}
+
+fn issues_of(hi_type: HiType, bundle: &Value) -> Vec<Issue> {
+    let mut issues = validate(bundle, Mode::Send);
+    if record_type(bundle).is_some_and(|found| found != to_nrces(hi_type)) {
         let message = "The document is of another record type than hiType says; correct hiType.";
         issues.push(Issue::error("Bundle.entry[0].resource.type", "record-type", message));
     }
-    (Some(bundle.get().as_bytes().to_vec()), issues, Vec::new())
+    issues
 }
 
 /// ABDM's type as the document crate names it.
@@ -217,16 +287,45 @@ fn context(around: &Surroundings<'_>, place: u32) -> Context {
     }
 }
 
-/// The same JSON with the keys of every object in order.
-fn sorted(value: Value) -> Value {
+fn value(raw: &RawValue) -> Value {
+    serde_json::from_str(raw.get()).unwrap_or_default()
+}
+
+fn write_json_source(
+    hi_type: Option<HiType>,
+    form: &str,
+    value: &Value,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    write!(out, "{}\0{form}\0", hi_type.map_or("", HiType::as_str))?;
+    write_sorted(value, out)
+}
+
+/// Writes JSON with the keys of every object in order.
+fn write_sorted(value: &Value, out: &mut impl Write) -> io::Result<()> {
+    let comma = |place: usize| if place == 0 { "" } else { "," };
     match value {
         Value::Object(object) => {
-            let mut members: Vec<_> = object.into_iter().map(|(key, value)| (key, sorted(value))).collect();
-            members.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
-            Value::Object(members.into_iter().collect())
+            let mut members: Vec<_> = object.iter().collect();
+            members.sort_unstable_by_key(|(key, _)| *key);
+            out.write_all(b"{")?;
+            for (place, (key, value)) in members.into_iter().enumerate() {
+                out.write_all(comma(place).as_bytes())?;
+                serde_json::to_writer(&mut *out, key)?;
+                out.write_all(b":")?;
+                write_sorted(value, out)?;
+            }
+            out.write_all(b"}")
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
-        other => other,
+        Value::Array(items) => {
+            out.write_all(b"[")?;
+            for (place, item) in items.iter().enumerate() {
+                out.write_all(comma(place).as_bytes())?;
+                write_sorted(item, out)?;
+            }
+            out.write_all(b"]")
+        }
+        leaf => Ok(serde_json::to_writer(out, leaf)?),
     }
 }
 
@@ -245,6 +344,7 @@ mod tests {
         let other = input(r#"{"hiType":"Prescription","data":{"a":1,"b":[{"c":2,"d":4}]}}"#);
         assert_eq!(one.source(), same.source());
         assert_ne!(one.source(), other.source());
+        assert_eq!(one.source(), "Prescription\0data\0{\"a\":1,\"b\":[{\"c\":2,\"d\":3}]}");
     }
 
     #[test]

@@ -4,15 +4,27 @@
 //!
 //! Lines hold ids and words, nothing clinical and no names.
 
+use std::sync::LazyLock;
+
 use abdm::id::FacilityId;
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 
-use crate::database::{Row, Tx, args};
+use crate::database::{Row, Tx, Value, args};
 use crate::error::Result;
+use crate::rows::Insert;
 
 /// How many lines are read at a time.
 const STEP: u32 = 1000;
+
+static LINES: LazyLock<Insert> = LazyLock::new(|| {
+    Insert::new(
+        "INSERT INTO audit (id, facility_id, at, actor, action, subject, seq, hash) VALUES",
+        "({}, {}, {}, {}, {}, {}, {}, {})",
+        "",
+        0,
+    )
+});
 
 /// A line of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,9 +152,8 @@ impl Tx {
         for lines in audited.chunk_by(|a, b| a.facility == b.facility) {
             let Some(Audited { facility, .. }) = lines.first() else { continue };
             let mut head = self.lock_audit_head(facility).await?;
-            for line in lines {
-                head = self.append(line, &head).await?;
-            }
+            let rows = lines.iter().map(|line| self.append(line, &mut head)).collect();
+            self.insert_rows(&LINES, &[], rows).await?;
             self.execute(
                 "UPDATE audit_head SET seq = $2, hash = $3 WHERE facility_id = $1",
                 args![facility.as_str(), number(head.seq), &head.hash],
@@ -152,7 +163,8 @@ impl Tx {
         Ok(())
     }
 
-    async fn append(&mut self, new: &Audited, head: &AuditHead) -> Result<AuditHead> {
+    /// Makes `new` the end of the trail; gives its row.
+    fn append(&self, new: &Audited, head: &mut AuditHead) -> Vec<Value> {
         let now = self.now();
         let mut line = AuditLine {
             seq: head.seq + 1,
@@ -164,22 +176,17 @@ impl Tx {
         };
         line.hash = hash(new.facility.as_str(), head, &line);
         let id = crate::open::new_id(now).to_string();
-        self.execute(
-            "INSERT INTO audit (id, facility_id, at, actor, action, subject, seq, hash) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            args![
-                id,
-                new.facility.as_str(),
-                now,
-                &line.actor,
-                &line.action,
-                &line.subject,
-                number(line.seq),
-                &line.hash
-            ],
-        )
-        .await?;
-        Ok(AuditHead { seq: line.seq, hash: line.hash })
+        *head = AuditHead { seq: line.seq, hash: line.hash.clone() };
+        args![
+            id,
+            new.facility.as_str(),
+            now,
+            line.actor,
+            line.action,
+            line.subject,
+            number(line.seq),
+            line.hash
+        ]
     }
 
     async fn lock_audit_head(&mut self, facility: &FacilityId) -> Result<AuditHead> {

@@ -307,6 +307,7 @@ impl Tx {
         reference: &CareContextRef,
     ) -> Result<()> {
         let key = || args![facility.as_str(), patient.as_str(), reference.as_str()];
+        self.loosen_objects(facility, patient.as_str(), reference.as_str()).await?;
         self.execute(
             "DELETE FROM record WHERE facility_id = $1 AND patient_reference = $2 AND care_context_reference = $3",
             key(),

@@ -29,6 +29,15 @@ pub enum StoreError {
         /// Which thing.
         what: &'static str,
     },
+    /// The object store refused, is gone, or its disk is full.
+    #[error("the object store failed")]
+    Objects(#[from] object_store::Error),
+    /// A document's object is gone from the object store.
+    #[error("the object of a stored {what} is missing: restore it from a backup, or store the {what} again")]
+    Missing {
+        /// Of which thing.
+        what: &'static str,
+    },
     /// The database's URL is not one of ours.
     #[error("the store's url is not usable: {0}")]
     Url(String),

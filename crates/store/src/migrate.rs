@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0007_backfill.sql"),
     include_str!("../migrations/0008_user_link.sql"),
     include_str!("../migrations/0009_purge.sql"),
+    include_str!("../migrations/0010_object.sql"),
     include_str!("../migrations/0011_master_key.sql"),
     include_str!("../migrations/0012_consent.sql"),
 ];

@@ -13,6 +13,7 @@ use uuid::{ContextV7, Uuid};
 use crate::database::{Pools, args, tell};
 use crate::error::{Result, StoreError};
 use crate::master::Master;
+use crate::objects::Objects;
 use crate::seal::{Keyring, random_key};
 use crate::session::Session;
 use crate::wake::{Queue, Signals};
@@ -45,6 +46,8 @@ pub struct Options {
     /// Whether another process may be working on the same SQLite file: a command beside a running bridge. What that one
     /// holds is left to it then.
     pub beside: bool,
+    /// Where large documents lie; none: in the database, like the others.
+    pub objects: Option<Objects>,
     /// Tells the time.
     pub clock: SharedClock,
     /// Stops the store at a chosen commit.
@@ -61,6 +64,7 @@ impl Options {
             master_key: master_key.into(),
             lease: Duration::from_secs(15),
             beside: false,
+            objects: None,
             clock,
             #[cfg(any(test, feature = "testing"))]
             kill_switch: None,
@@ -87,6 +91,7 @@ pub(crate) struct Inner {
     /// Who this process is, in leases.
     pub(crate) instance: String,
     pub(crate) signals: Signals,
+    pub(crate) objects: Option<Objects>,
     keys: OnceLock<Keyring>,
     #[cfg(any(test, feature = "testing"))]
     kill_switch: Option<Arc<crate::fault::KillSwitch>>,
@@ -146,6 +151,7 @@ impl Store {
                 lease: options.lease,
                 instance: Uuid::new_v4().simple().to_string(),
                 signals: Signals::default(),
+                objects: options.objects,
                 keys: OnceLock::new(),
                 #[cfg(any(test, feature = "testing"))]
                 kill_switch: None,

@@ -1,13 +1,16 @@
 //! Records of care contexts: the FHIR document, compressed and sealed, and what the validator says of it.
 
 use abdm::id::{FacilityId, HiType};
+use aws_lc_rs::hmac;
 use domain::reference::{CareContextRef, PatientRef};
 use uuid::Uuid;
 
+use crate::Store;
 use crate::database::{Row, Tx, args};
+use crate::document::Document;
 use crate::error::{Result, StoreError};
 
-const BUNDLE: &str = "bundle";
+pub(crate) const BUNDLE: &str = "bundle";
 
 /// A record without its document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +40,54 @@ pub struct NewRecord {
     pub issues: String,
     /// See [`Tx::source_hash`].
     pub source_hash: String,
-    /// The document, if one could be built.
-    pub bundle: Option<Vec<u8>>,
+    /// The document, if one could be built. A large one is kept by [`crate::Store::keep`] before its record is stored.
+    pub bundle: Option<Document>,
+}
+
+/// Takes a record's input piece by piece; what is written to it is what [`Tx::source_hash`] takes as one text.
+#[derive(Clone)]
+pub struct SourceHasher(hmac::Context);
+
+impl std::fmt::Debug for SourceHasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceHasher").finish_non_exhaustive()
+    }
+}
+
+impl std::io::Write for SourceHasher {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl SourceHasher {
+    /// The hash of all that was written.
+    #[must_use]
+    pub fn finish(self) -> String {
+        hex::encode(self.0.sign().as_ref().get(..16).unwrap_or_default())
+    }
+}
+
+impl Store {
+    /// Begins the hash by which a record is known again, see [`Tx::source_hash`].
+    ///
+    /// # Errors
+    /// Never once the store is open.
+    pub fn source_hasher(&self) -> Result<SourceHasher> {
+        Ok(SourceHasher(self.inner.keys()?.begin_look_up("record")))
+    }
+}
+
+impl Record {
+    /// Whether `new` is this record again.
+    pub(crate) fn is(&self, new: &NewRecord) -> bool {
+        self.source_hash == new.source_hash && self.hi_type == new.hi_type
+    }
 }
 
 impl Tx {
@@ -72,8 +121,7 @@ impl Tx {
         let mut kept = Vec::with_capacity(records.len());
         for (place, new) in records.into_iter().enumerate() {
             let place = i64::try_from(place).map_err(|error| StoreError::corrupt("place", error))?;
-            let same =
-                old.iter().position(|old| old.source_hash == new.source_hash && old.hi_type == new.hi_type);
+            let same = old.iter().position(|old| old.is(&new));
             let record = match same {
                 Some(same) => {
                     let record = old.remove(same);
@@ -86,6 +134,7 @@ impl Tx {
             kept.push(record);
         }
         for gone in old {
+            self.loosen_object(gone.id).await?;
             self.execute("DELETE FROM record WHERE id = $1", args![gone.id.to_string()]).await?;
         }
         Ok(kept)
@@ -99,14 +148,13 @@ impl Tx {
     ) -> Result<Record> {
         let now = self.now();
         let id = crate::open::new_id(now);
-        let size = new.bundle.as_ref().map_or(0, Vec::len);
+        let size = new.bundle.as_ref().map_or(0, Document::len);
         let size = u32::try_from(size).map_err(|error| StoreError::corrupt(BUNDLE, error))?;
-        let keys = self.inner.keys()?;
-        let sealed = new.bundle.map(|bundle| keys.seal_packed(BUNDLE, &bundle)).transpose()?;
+        let (sealed, object) = self.place_document(new.bundle).await?;
         self.execute(
             "INSERT INTO record (id, facility_id, patient_reference, care_context_reference, place, hi_type, valid, \
-             issues, source_hash, bundle, bundle_bytes, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             issues, source_hash, bundle, object, bundle_bytes, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             args![
                 id.to_string(),
                 facility.as_str(),
@@ -118,6 +166,7 @@ impl Tx {
                 &new.issues,
                 &new.source_hash,
                 sealed,
+                object,
                 size,
                 now
             ],
@@ -131,18 +180,6 @@ impl Tx {
             source_hash: new.source_hash,
             bundle_bytes: size,
         })
-    }
-
-    /// The document of a record, exactly as it was stored; `None` if there is no such record or it has none.
-    pub async fn bundle(&mut self, facility: &FacilityId, record: Uuid) -> Result<Option<Vec<u8>>> {
-        let row = self
-            .optional(
-                "SELECT bundle FROM record WHERE id = $1 AND facility_id = $2",
-                args![record.to_string(), facility.as_str()],
-            )
-            .await?;
-        let sealed = row.map(|row| row.opt_bytes("bundle")).transpose()?.flatten();
-        sealed.map(|sealed| self.inner.keys()?.open_packed(BUNDLE, &sealed)).transpose()
     }
 
     /// A keyed hash of a record's input, by which an equal one is known.

@@ -5,6 +5,8 @@
 //! A sealed value is `version (1) | data key id (4, big-endian) | nonce (12) | ciphertext | tag (16)`. What kind
 //! of value it is goes in as additional data: one cannot be put in the place of another.
 
+mod packed;
+
 use std::collections::HashMap;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::fault::KillSwitch;
-use crate::{Options, Store};
+use crate::{Objects, Options, Store};
 
 /// Names the server on which tests make their databases; `./scripts/test` starts one and sets it.
 pub const POSTGRES: &str = "KADI_TEST_POSTGRES_URL";
@@ -20,14 +20,14 @@ pub const POSTGRES: &str = "KADI_TEST_POSTGRES_URL";
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestDatabase {
     /// An empty SQLite file.
     pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { url: format!("sqlite://{}/kadi.db", folder.path().display()), _folder: folder }
+        Self { url: format!("sqlite://{}/kadi.db", folder.path().display()), folder }
     }
 
     /// An empty schema on the test server: to a store the same as an empty database, and made in no time.
@@ -41,7 +41,7 @@ impl TestDatabase {
         let sign = if server.contains('?') { '&' } else { '?' };
         Self {
             url: format!("{server}{sign}options[search_path]={name}"),
-            _folder: tempfile::tempdir().expect("a temporary folder"),
+            folder: tempfile::tempdir().expect("a temporary folder"),
         }
     }
 
@@ -64,6 +64,17 @@ impl TestDatabase {
         &self.url
     }
 
+    /// The object store that belongs to it.
+    pub fn objects(&self) -> Objects {
+        let url = format!("file://{}/objects", self.folder.path().display());
+        Objects::open(&url).expect("an object store")
+    }
+
+    /// Where it, if it is a file, and its object store are.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// Opens it, with the same master key each time.
     pub async fn open(&self, clock: SharedClock) -> Store {
         self.open_with(clock, None).await
@@ -71,8 +82,9 @@ impl TestDatabase {
 
     /// Opens it with a kill switch.
     pub async fn open_with(&self, clock: SharedClock, kill_switch: Option<Arc<KillSwitch>>) -> Store {
-        let options =
-            Options { kill_switch, ..Options::new(self.url.clone(), Zeroizing::new([7; 32]), clock) };
+        let objects = Some(self.objects());
+        let usual = Options::new(self.url.clone(), Zeroizing::new([7; 32]), clock);
+        let options = Options { objects, kill_switch, ..usual };
         Store::open(options).await.expect("the store opens")
     }
 }

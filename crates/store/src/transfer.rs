@@ -1,6 +1,11 @@
 //! Transfers: what was asked for, on which pages it goes, and what became of each page and care context.
 
-use abdm::id::{ConsentId, FacilityId, TransactionId};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use abdm::id::{ConsentId, FacilityId, HiType, TransactionId};
+use domain::care_context::VisitDate;
+use domain::reference::PatientRef;
 use domain::transfer::{PageState, Tally, TransferStatus};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,6 +13,7 @@ use uuid::Uuid;
 
 use crate::database::{Row, Tx, args};
 use crate::error::{Result, StoreError};
+use crate::rows::Insert;
 
 const REQUEST: &str = "health information request";
 
@@ -43,7 +49,53 @@ pub struct PageEntry {
     pub care_context: String,
     /// The record.
     pub record: Uuid,
+    /// The length of its document in bytes, as it was when the transfer began.
+    #[serde(default)]
+    pub bytes: u32,
 }
+
+/// A visit as a transfer sees it.
+#[derive(Debug, Clone)]
+pub struct Shareable {
+    /// When it was.
+    pub date: VisitDate,
+    /// Whether the facility withdrew it.
+    pub withdrawn: bool,
+    /// Its records, in their order.
+    pub records: Vec<ShareableRecord>,
+}
+
+/// A record as a transfer sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct ShareableRecord {
+    /// Its id.
+    pub id: Uuid,
+    /// Its type.
+    pub hi_type: HiType,
+    /// Whether the validator found no error.
+    pub valid: bool,
+    /// The length of its document in bytes.
+    pub bytes: u32,
+}
+
+static PAGES: LazyLock<Insert> = LazyLock::new(|| {
+    Insert::new(
+        "INSERT INTO transfer_page (facility_id, transaction_id, due_at, page, records, state, attempts) VALUES",
+        "($1, $2, $3, {}, {}, 'pending', 0)",
+        "",
+        3,
+    )
+});
+
+static CONTEXTS: LazyLock<Insert> = LazyLock::new(|| {
+    Insert::new(
+        "INSERT INTO transfer_context (facility_id, transaction_id, patient_reference, reference, records, \
+         delivered, errored, description) VALUES",
+        "($1, $2, {}, {}, {}, {}, {}, {})",
+        " ON CONFLICT DO NOTHING",
+        2,
+    )
+});
 
 /// A page of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,55 +156,62 @@ impl Tx {
             ],
         )
         .await?;
-        for (number, entries) in (1_i64..).zip(pages) {
-            self.insert_page(facility, &transfer.transaction, number, entries).await?;
-        }
-        for context in contexts {
-            self.insert_context(facility, &transfer.transaction, context).await?;
-        }
-        Ok(())
-    }
-
-    async fn insert_page(
-        &mut self,
-        facility: &FacilityId,
-        transaction: &TransactionId,
-        number: i64,
-        entries: &[PageEntry],
-    ) -> Result<()> {
-        let entries = serde_json::to_string(entries).map_err(|error| StoreError::corrupt("page", error))?;
         let now = self.now();
-        self.execute(
-            "INSERT INTO transfer_page (facility_id, transaction_id, page, records, state, attempts, due_at) \
-             VALUES ($1, $2, $3, $4, 'pending', 0, $5)",
-            args![facility.as_str(), transaction.as_str(), number, entries, now],
-        )
-        .await?;
-        Ok(())
+        let shared = args![facility.as_str(), transfer.transaction.as_str(), now];
+        let rows = (1_i64..).zip(pages).map(|(number, entries)| {
+            let entries = serde_json::to_string(entries);
+            Ok(args![number, entries.map_err(|error| StoreError::corrupt("page", error))?])
+        });
+        self.insert_rows(&PAGES, &shared, rows.collect::<Result<_>>()?).await?;
+        let shared = args![facility.as_str(), transfer.transaction.as_str()];
+        let rows = contexts.iter().map(|context| {
+            let tally = &context.tally;
+            let words = (&context.patient, &context.reference, tally.description.clone());
+            args![words.0, words.1, tally.records, tally.delivered, tally.errored, words.2]
+        });
+        self.insert_rows(&CONTEXTS, &shared, rows.collect()).await
     }
 
-    async fn insert_context(
+    /// Every visit of a patient by its reference, with its records, in two statements however many there are.
+    pub async fn shareable(
         &mut self,
         facility: &FacilityId,
-        transaction: &TransactionId,
-        context: &TransferContext,
-    ) -> Result<()> {
-        self.execute(
-            "INSERT INTO transfer_context (facility_id, transaction_id, patient_reference, reference, records, \
-             delivered, errored, description) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
-            args![
-                facility.as_str(),
-                transaction.as_str(),
-                &context.patient,
-                &context.reference,
-                context.tally.records,
-                context.tally.delivered,
-                context.tally.errored,
-                context.tally.description.clone()
-            ],
-        )
-        .await?;
-        Ok(())
+        patient: &PatientRef,
+    ) -> Result<HashMap<String, Shareable>> {
+        let visits = self
+            .all(
+                "SELECT reference, visit_date, withdrawn_at FROM care_context \
+                 WHERE facility_id = $1 AND patient_reference = $2",
+                args![facility.as_str(), patient.as_str()],
+            )
+            .await?;
+        let mut shareable = HashMap::with_capacity(visits.len());
+        for row in &visits {
+            let visit = Shareable {
+                date: row.parse("visit_date")?,
+                withdrawn: row.opt_int("withdrawn_at")?.is_some(),
+                records: Vec::new(),
+            };
+            shareable.insert(row.text("reference")?, visit);
+        }
+        let records = self
+            .all(
+                "SELECT care_context_reference, id, hi_type, valid, bundle_bytes FROM record \
+                 WHERE facility_id = $1 AND patient_reference = $2 ORDER BY care_context_reference, place",
+                args![facility.as_str(), patient.as_str()],
+            )
+            .await?;
+        for row in &records {
+            if let Some(visit) = shareable.get_mut(&row.text("care_context_reference")?) {
+                visit.records.push(ShareableRecord {
+                    id: row.parse("id")?,
+                    hi_type: row.parse("hi_type")?,
+                    valid: row.flag("valid")?,
+                    bytes: count(row, "bundle_bytes")?,
+                });
+            }
+        }
+        Ok(shareable)
     }
 
     /// The transfer with this transaction id.

@@ -61,7 +61,14 @@ impl Gateway {
         }
         let client = builder.build().map_err(ClientError::Http)?;
         let sessions = || Sessions::new(clock.clone());
-        Ok(Self { config, client, sessions: sessions(), sessions_v05: sessions(), clock, apart: Mutex::default() })
+        Ok(Self {
+            config,
+            client,
+            sessions: sessions(),
+            sessions_v05: sessions(),
+            clock,
+            apart: Mutex::default(),
+        })
     }
 
     /// How far this machine's clock was ahead of ABDM's at its last answer, to about a second; none if ABDM has not said

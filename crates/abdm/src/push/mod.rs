@@ -5,6 +5,7 @@
 //! so that a name cannot answer differently between the check and its use. No redirect is followed and no proxy used.
 
 mod address;
+mod parts;
 mod url;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::error::{Answer, Decoded, Delivery, Failure, FailureDetails, Retry, de
 use crate::http_client::{self, Traces};
 
 pub use address::{Reach, is_public, reach};
+pub use parts::Parts;
 pub use url::{PushUrlRefused, check_push_url};
 
 const PEER: &str = "the HIU";

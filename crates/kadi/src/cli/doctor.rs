@@ -20,8 +20,8 @@ use store::Store;
 
 use super::bridge::{Status, Tools};
 use super::{Common, output, runtime};
-use crate::workers::MOST_APART;
 use crate::config::Config;
+use crate::workers::MOST_APART;
 use crate::{bridge, start};
 
 /// How long ABDM may take to tell the time.

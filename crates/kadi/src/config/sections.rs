@@ -61,6 +61,8 @@ pub struct Server {
     pub push_limit: usize,
     #[serde(deserialize_with = "units::size")]
     pub api_limit: usize,
+    #[serde(deserialize_with = "units::size")]
+    pub api_memory: usize,
     /// Both of the pair or neither.
     #[serde(deserialize_with = "units::path")]
     pub tls_cert_file: Option<PathBuf>,
@@ -327,6 +329,8 @@ pub struct Transfer {
     pub entries_per_page: u32,
     #[serde(deserialize_with = "units::at_least_one")]
     pub parallel: u32,
+    #[serde(deserialize_with = "units::size")]
+    pub memory: usize,
     #[serde(deserialize_with = "units::duration")]
     pub push_timeout: Duration,
     #[serde(deserialize_with = "units::duration")]

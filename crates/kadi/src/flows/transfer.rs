@@ -8,6 +8,9 @@
 //! worker at a time serves it; whoever takes over begins at the first page that is not settled. A page may reach
 //! the HIU twice, under the same transaction and number, if its worker died between push and record.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use abdm::error::Failure;
 use abdm::id::{CareContextRef as WireReference, TransactionId};
 use abdm::path::Operation;
@@ -22,11 +25,11 @@ use domain::event::EventType;
 use domain::exchange::ExchangeState;
 use domain::facility::Facility;
 use domain::paging;
-use domain::reference::{CareContextRef, PatientRef};
+use domain::reference::PatientRef;
 use domain::transfer::{
     Candidate, Covered, HiStatus, Nothing, Tally, TransferStatus, Visit, outcome as transfer_outcome, select,
 };
-use store::{Call, PageEntry, Received, Sending, Transfer, TransferContext, Tx};
+use store::{Call, PageEntry, Received, Sending, Shareable, ShareableRecord, Transfer, TransferContext, Tx};
 
 use super::{Answer, Ctx, Findings, Result, outcome, permit, problem};
 
@@ -91,11 +94,14 @@ async fn open(
 ) -> Result<()> {
     let range = message.hi_request.date_range;
     let covered = Covered { hi_types: &artefact.hi_types, from: range.from.0, to: range.to.0 };
-    let mut entries = Vec::new();
-    let mut contexts = Vec::new();
+    let (mut entries, mut contexts) = (Vec::new(), Vec::new());
+    let mut patients: HashMap<&str, HashMap<String, Shareable>> = HashMap::new();
     for named in &artefact.care_contexts {
-        let chosen = choose(tx, facility, named, &covered).await?;
-        let tally = match chosen {
+        let visits = match patients.entry(&named.patient) {
+            Entry::Occupied(visits) => visits.into_mut(),
+            Entry::Vacant(unread) => unread.insert(visits_of(tx, facility, &named.patient).await?),
+        };
+        let tally = match choose(named, visits.get(&named.care_context), &covered) {
             Ok(mut chosen) => {
                 let records = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
                 entries.append(&mut chosen);
@@ -126,34 +132,36 @@ async fn open(
     Ok(())
 }
 
-async fn choose(
-    tx: &mut Tx,
-    facility: &Facility,
+/// All visits of a patient at once: an artefact may name thousands.
+async fn visits_of(tx: &mut Tx, facility: &Facility, patient: &str) -> Result<HashMap<String, Shareable>> {
+    match patient.parse::<PatientRef>() {
+        Ok(patient) => {
+            // ABDM names a patient who was merged since as it always did.
+            let patient = tx.survivor(&facility.id, &patient).await?;
+            Ok(tx.shareable(&facility.id, &patient).await?)
+        }
+        Err(_) => Ok(HashMap::new()),
+    }
+}
+
+fn choose(
     named: &Named,
+    found: Option<&Shareable>,
     covered: &Covered<'_>,
-) -> Result<Result<Vec<PageEntry>, Nothing>> {
-    let (Ok(patient), Ok(reference)) =
-        (named.patient.parse::<PatientRef>(), named.care_context.parse::<CareContextRef>())
-    else {
-        return Ok(Err(Nothing::Missing));
-    };
-    // ABDM names a patient who was merged since as it always did.
-    let patient = tx.survivor(&facility.id, &patient).await?;
-    let context = tx.care_context(&facility.id, &patient, &reference).await?;
-    let records = tx.records(&facility.id, &patient, &reference).await?;
-    let visit = context.as_ref().map(|context| Visit { date: &context.date, withdrawn: context.withdrawn });
+) -> Result<Vec<PageEntry>, Nothing> {
+    let records = found.map_or(&[][..], |found| &found.records);
+    let visit = found.map(|found| Visit { date: &found.date, withdrawn: found.withdrawn });
     let candidates: Vec<_> =
         records.iter().map(|record| Candidate { hi_type: record.hi_type, valid: record.valid }).collect();
-    Ok(select(visit, &candidates, covered).map(|places| {
-        let chosen = places.iter().filter_map(|place| records.get(*place));
-        chosen
-            .map(|record| PageEntry {
-                patient: named.patient.clone(),
-                care_context: named.care_context.clone(),
-                record: record.id,
-            })
-            .collect()
-    }))
+    let places = select(visit, &candidates, covered)?;
+    let chosen = places.iter().filter_map(|place| records.get(*place));
+    let entry = |record: &ShareableRecord| PageEntry {
+        patient: named.patient.clone(),
+        care_context: named.care_context.clone(),
+        record: record.id,
+        bytes: record.bytes,
+    };
+    Ok(chosen.map(entry).collect())
 }
 
 /// The reply was sent, or could not be. Pages go out only once ABDM has it.

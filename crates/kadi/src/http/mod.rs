@@ -16,6 +16,7 @@ pub mod body;
 pub mod callbacks;
 mod console;
 mod docs;
+mod large;
 pub mod limits;
 pub mod listener;
 pub mod operations;

@@ -170,6 +170,10 @@ impl From<StoreError> for Problem {
                 tracing::error!(error = %source, "the store could not answer a request");
                 Self::new(Code::Unavailable)
             }
+            StoreError::Objects(source) => {
+                tracing::error!(error = %source, "the object store could not take a document");
+                Self::new(Code::Unavailable)
+            }
             _ => {
                 tracing::error!(error = %error, "the store could not answer a request");
                 Self::new(Code::Internal)

@@ -3,12 +3,13 @@
 mod rotate;
 mod vault;
 
+use std::path::Path;
 use std::time::Duration;
 
 use abdm::clock::SharedClock;
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
-use store::{Master, Options, Store, StoreError};
+use store::{Master, Objects, Options, Store, StoreError};
 
 use crate::config::{Config, Keys};
 
@@ -67,10 +68,17 @@ async fn open(config: &Config, clock: &SharedClock, beside: bool) -> anyhow::Res
         );
         options.lease = config.store.lease;
         options.beside = beside;
+        options.objects = objects(&config.objects.url, beside)?;
         match Store::open(options).await {
             // The key was read, and then a rotation took what it opens away: the file holds the new one by now.
             Err(StoreError::Unsealable { what: "data key" }) if looks < LOOKS => {}
             opened => return Ok(opened),
         }
     }
+}
+
+/// The object store. Beside a bridge that has not made its folder yet there is nothing in it.
+fn objects(url: &str, beside: bool) -> anyhow::Result<Option<Objects>> {
+    let missing = url.strip_prefix("file://").is_some_and(|folder| !Path::new(folder).exists());
+    Ok(if beside && missing { None } else { Some(Objects::open(url).context("[objects] url")?) })
 }

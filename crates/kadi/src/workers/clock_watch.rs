@@ -45,7 +45,10 @@ async fn jumped(bridge: &Bridge, before: Timestamp) -> Timestamp {
     }
     metrics::clock_jumped();
     let seconds = by.as_secs();
-    tracing::error!(seconds, "the machine's clock was put forward (back, if negative): keep it by NTP, which does not jump");
+    tracing::error!(
+        seconds,
+        "the machine's clock was put forward (back, if negative): keep it by NTP, which does not jump"
+    );
     if by.is_negative()
         && let Err(error) = bridge.store.clock_put_back(by.unsigned_abs()).await
     {
@@ -61,8 +64,11 @@ fn apart(bridge: &Bridge, before: bool) -> bool {
     let far = apart.abs() > MOST_APART;
     let seconds = apart.as_secs();
     if far && !before {
-        tracing::error!(seconds, "the machine's clock is ahead of ABDM's (behind, if negative): set it by NTP, for ABDM \
-             refuses what is dated so, and its callbacks are refused here");
+        tracing::error!(
+            seconds,
+            "the machine's clock is ahead of ABDM's (behind, if negative): set it by NTP, for ABDM \
+             refuses what is dated so, and its callbacks are refused here"
+        );
     } else if before && !far {
         tracing::info!(seconds, "the machine's clock is right again");
     }

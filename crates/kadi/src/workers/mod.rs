@@ -8,6 +8,7 @@ mod bridge_watch;
 mod clock_watch;
 mod findings;
 mod inbox;
+mod objects;
 mod outbox;
 mod own_calls;
 mod pages;
@@ -57,6 +58,7 @@ pub fn start(bridge: &Arc<Bridge>, tasks: &TaskTracker, stop: &CancellationToken
     tasks.spawn(backfill::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(bridge_watch::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(clock_watch::run(Arc::clone(bridge), stop.clone()));
+    tasks.spawn(objects::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(purge::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(sweep::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(listen(Arc::clone(bridge), stop.clone()));

@@ -1,8 +1,10 @@
-//! Pushes the pages of a transfer to the HIU: one at a time up to the limit, each checked against the consent as
-//! it stands then, each under a key pair and nonce of its own, each recorded before the next takes its place.
+//! Pushes the pages of a transfer to the HIU: several at a time up to the limit, each checked against the consent as
+//! it stands then, each under a key pair and nonce of its own. What became of them is recorded as it comes in, those of
+//! the same moment in one commit, so that the database does not hold up the pushing.
 //!
-//! Nothing is held but the pages under way. A worker that dies loses at most the knowledge of what it had just
-//! pushed: those pages go out again under the same transaction and number, which an HIU knows by.
+//! Nothing is held but the pages under way, and of those no more than there is room for: a page takes its room before its
+//! documents are read. A worker that dies loses at most the knowledge of what it had just pushed: those pages go out again
+//! under the same transaction and number, which an HIU knows by.
 
 use std::sync::Arc;
 
@@ -11,19 +13,27 @@ use abdm::id::TransactionId;
 use abdm::time::AbdmTime;
 use abdm::wire;
 use abdm::wire::health_information::{DataEntry, DataPage, HealthInformationRequest, KeyMaterial};
-use bytes::Bytes;
 use domain::facility::Facility;
 use fidelius::{KeyPair, Nonce, PublicKey, Session, Tolerances};
 use futures_util::StreamExt as _;
+use futures_util::future::try_join;
 use md5::{Digest as _, Md5};
-use store::{Page, Sending, Transfer};
+use store::{Page, Sending, StoreError, Transfer};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::ctx;
+use super::{CONTENDED_TRIES, ctx, is_contended};
 use crate::bridge::Bridge;
 use crate::flows::permit::Permit;
 use crate::flows::{self, FlowError, transfer};
 use crate::metrics;
+use crate::room::Taken;
+use parts::Sealed;
+
+mod parts;
+
+/// Pages that are looked at, and whose outcomes are recorded, at a time.
+const GROUP: usize = 64;
 
 /// A transfer while it is served.
 struct Serving<'a> {
@@ -34,6 +44,9 @@ struct Serving<'a> {
     request: Arc<HealthInformationRequest>,
     permit: Permit,
 }
+
+/// What became of one attempt at a page.
+type Outcome = (Page, Result<(), PageError>);
 
 /// Why a page did not arrive.
 enum PageError {
@@ -58,10 +71,9 @@ pub(super) async fn serve(bridge: &Bridge, sending: &Sending, stop: &Cancellatio
         tx.finish_sending(sending.lease, false).await?;
         return Ok(tx.commit().await?);
     };
-    let at_once = usize::try_from(bridge.pages_at_once).unwrap_or(1);
     loop {
         let now = bridge.clock.now();
-        let pages = serving.pending(at_once * 2).await?;
+        let pages = serving.pending(GROUP).await?;
         if pages.is_empty() {
             let mut tx = bridge.store.begin().await?;
             tx.finish_sending(sending.lease, false).await?;
@@ -77,9 +89,8 @@ pub(super) async fn serve(bridge: &Bridge, sending: &Sending, stop: &Cancellatio
             tx.put_back_sending(sending.lease, next.min(end)).await?;
             return Ok(tx.commit().await?);
         }
-        let served = futures_util::stream::iter(due.into_iter().map(|page| serving.page(page, overdue)));
-        let results: Vec<_> = served.buffer_unordered(at_once).collect().await;
-        results.into_iter().collect::<flows::Result<Vec<()>>>()?;
+        let (outcomes, recorded) = mpsc::channel(GROUP);
+        try_join(serving.push_all(due, outcomes, stop), serving.record_all(recorded)).await?;
     }
 }
 
@@ -113,47 +124,103 @@ impl Serving<'_> {
         Ok(tx.pending_pages(&self.facility.id, &self.transaction, limit).await?)
     }
 
-    /// Pushes one page and records what became of it.
-    async fn page(&self, page: Page, overdue: bool) -> flows::Result<()> {
-        let result = if overdue {
-            Err(PageError::Never("Not delivered before the deadline".to_owned()))
-        } else {
-            self.push(&page).await
+    /// Pushes pages, so many at once, until they are through or the process stops; those under way are finished.
+    async fn push_all(
+        &self,
+        pages: Vec<Page>,
+        outcomes: mpsc::Sender<Outcome>,
+        stop: &CancellationToken,
+    ) -> flows::Result<()> {
+        let at_once = usize::try_from(self.bridge.pages_at_once).unwrap_or(1);
+        let pages = futures_util::stream::iter(pages).take_until(stop.cancelled());
+        let pushed = pages.map(|page| async move {
+            let result = self.push(&page).await;
+            (page, result)
+        });
+        let mut pushed = std::pin::pin!(pushed.buffer_unordered(at_once));
+        while let Some(outcome) = pushed.next().await {
+            // Recording fails for all or for none: its error is what counts.
+            let _ = outcomes.send(outcome).await;
+        }
+        Ok(())
+    }
+
+    /// Records what became of pages, those that are there together in one commit.
+    async fn record_all(&self, mut outcomes: mpsc::Receiver<Outcome>) -> flows::Result<()> {
+        loop {
+            let mut group = Vec::new();
+            if outcomes.recv_many(&mut group, GROUP).await == 0 {
+                return Ok(());
+            }
+            let mut settled = Vec::with_capacity(group.len());
+            for (page, result) in group {
+                settled.push((page, self.judge(result)?));
+            }
+            let mut recorded = self.record(&settled).await;
+            for _ in 0..CONTENDED_TRIES {
+                match &recorded {
+                    Err(error) if is_contended(error) => recorded = self.record(&settled).await,
+                    _ => break,
+                }
+            }
+            recorded?;
+        }
+    }
+
+    /// What an attempt means for its page.
+    fn judge(&self, result: Result<(), PageError>) -> flows::Result<Settled> {
+        let (word, settled) = match result {
+            Ok(()) => ("delivered", Settled::Delivered),
+            Err(PageError::Never(why)) => ("given_up", Settled::GivenUp(why)),
+            Err(PageError::Again(failure)) => ("again", Settled::Again(failure, ctx(self.bridge).chance)),
+            Err(PageError::Flow(error)) => return Err(error),
         };
+        metrics::page(word);
+        Ok(settled)
+    }
+
+    async fn record(&self, group: &[(Page, Settled)]) -> flows::Result<()> {
         let facility = &self.facility.id;
         let mut tx = self.bridge.store.begin().await?;
-        metrics::page(match &result {
-            Ok(()) => "delivered",
-            Err(PageError::Never(_)) => "given_up",
-            Err(_) => "again",
-        });
-        match result {
-            Ok(()) => tx.settle_page(facility, &self.transaction, &page, None).await?,
-            Err(PageError::Never(why)) => {
-                tracing::warn!(transaction.id = %self.transaction, page = page.number, why, "page given up");
-                tx.settle_page(facility, &self.transaction, &page, Some(&why)).await?;
+        for (page, settled) in group {
+            match settled {
+                Settled::Delivered => tx.settle_page(facility, &self.transaction, page, None).await?,
+                Settled::GivenUp(why) => {
+                    tracing::warn!(transaction.id = %self.transaction, page = page.number, why, "page given up");
+                    tx.settle_page(facility, &self.transaction, page, Some(why)).await?;
+                }
+                Settled::Again(failure, chance) => {
+                    let now = tx.now();
+                    let usual =
+                        flows::Ctx { chance: *chance, ..ctx(self.bridge) }.retry_at(now, page.attempts + 1);
+                    let due_at = failure.not_before(now).unwrap_or(usual);
+                    tracing::warn!(
+                        transaction.id = %self.transaction, page = page.number, status = failure.status,
+                        again_at = %due_at, "page not delivered yet"
+                    );
+                    tx.put_back_page(facility, &self.transaction, page.number, due_at).await?;
+                }
             }
-            Err(PageError::Again(failure)) => {
-                let now = tx.now();
-                let usual = ctx(self.bridge).retry_at(now, page.attempts + 1);
-                let due_at = failure.not_before(now).unwrap_or(usual);
-                tracing::warn!(
-                    transaction.id = %self.transaction, page = page.number, status = failure.status,
-                    again_at = %due_at, "page not delivered yet"
-                );
-                tx.put_back_page(facility, &self.transaction, page.number, due_at).await?;
-            }
-            Err(PageError::Flow(error)) => return Err(error),
         }
         Ok(tx.commit().await?)
     }
 
     async fn push(&self, page: &Page) -> Result<(), PageError> {
-        let request = &self.request.hi_request;
+        let plain = page.entries.iter().map(|entry| usize::try_from(entry.bytes).unwrap_or(usize::MAX));
+        let plain = plain.fold(0_usize, usize::saturating_add);
+        let taken = self.bridge.page_room.take(parts::while_sealed(plain)).await;
+        if self.bridge.clock.now() >= self.pushes_end() {
+            return Err(PageError::Never("Not delivered before the deadline".to_owned()));
+        }
         let entries = self.plain_entries(page).await?;
-        let body = seal(&self.request, page, self.transfer.page_count, entries).await?;
+        let Sealed { body, bytes } = self.seal(page, entries).await?;
+        let taken = taken.map(|mut taken: Taken| {
+            taken.shrink(bytes);
+            taken
+        });
         let token = self.bridge.gateway.session().await.map_err(PageError::Again)?;
-        let pushed = self.bridge.pusher.push(&request.data_push_url, &token, body).await;
+        let pushed = self.bridge.pusher.push(&self.request.hi_request.data_push_url, &token, body).await;
+        drop(taken);
         pushed.map(drop).map_err(retry_or_not)
     }
 
@@ -163,14 +230,63 @@ impl Serving<'_> {
         if let Err(why) = self.permit.page(&mut tx, &self.facility, &self.request, page).await? {
             return Err(PageError::Never(why.to_owned()));
         }
+        drop(tx);
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in &page.entries {
-            let bundle = tx.bundle(&self.facility.id, entry.record).await?;
-            let bundle = bundle.ok_or_else(|| PageError::Never("The record was replaced".to_owned()))?;
+            let mut tx = self.bridge.store.read().await?;
+            let document = tx.document(&self.facility.id, entry.record).await?;
+            drop(tx);
+            let document = document.ok_or_else(gone)?;
+            let bundle = match self.bridge.store.open_document(document).await {
+                Ok(bundle) => bundle,
+                Err(error) => return Err(self.unreadable(entry.record, error).await?),
+            };
             entries.push((entry.care_context.clone(), bundle));
         }
         Ok(entries)
     }
+
+    /// What a document that cannot be read means for its page.
+    async fn unreadable(&self, record: uuid::Uuid, error: StoreError) -> Result<PageError, FlowError> {
+        match &error {
+            StoreError::Missing { .. } | StoreError::Unsealable { .. } | StoreError::Corrupt { .. } => {
+                let mut tx = self.bridge.store.read().await?;
+                if tx.document(&self.facility.id, record).await?.is_none() {
+                    return Ok(gone());
+                }
+                tracing::error!(
+                    transaction.id = %self.transaction, record.id = %record, error = %error,
+                    "a stored record cannot be read"
+                );
+                Ok(PageError::Never("The stored record cannot be read".to_owned()))
+            }
+            StoreError::Objects(cause) => {
+                tracing::error!(transaction.id = %self.transaction, error = %cause, "the object store failed");
+                let text = "The object store could not give a record.";
+                Ok(PageError::Again(Failure::without_answer(text, Retry::Later, Delivery::NotSent)))
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Encrypts the documents under a fresh key pair and nonce, on a thread that may block.
+    async fn seal(&self, page: &Page, entries: Vec<(String, Vec<u8>)>) -> Result<Sealed, PageError> {
+        let (request, numbers) = (Arc::clone(&self.request), (page.number, self.transfer.page_count));
+        let sealed = tokio::task::spawn_blocking(move || encrypt(&request, numbers, entries)).await;
+        sealed.unwrap_or_else(|_| Err(PageError::Never("The page could not be encrypted".to_owned())))
+    }
+}
+
+/// What is to be recorded of a page.
+enum Settled {
+    Delivered,
+    GivenUp(String),
+    /// With the chance that spreads its retry.
+    Again(Failure, f64),
+}
+
+fn gone() -> PageError {
+    PageError::Never("The record was replaced".to_owned())
 }
 
 fn retry_or_not(failure: Failure) -> PageError {
@@ -186,23 +302,11 @@ fn retry_or_not(failure: Failure) -> PageError {
     }
 }
 
-/// Encrypts the documents under a fresh key pair and nonce, on a thread that may block.
-async fn seal(
-    request: &Arc<HealthInformationRequest>,
-    page: &Page,
-    page_count: u32,
-    entries: Vec<(String, Vec<u8>)>,
-) -> Result<Bytes, PageError> {
-    let (request, number) = (Arc::clone(request), page.number);
-    let sealed = tokio::task::spawn_blocking(move || encrypt(&request, (number, page_count), entries)).await;
-    sealed.unwrap_or_else(|_| Err(PageError::Never("The page could not be encrypted".to_owned())))
-}
-
 fn encrypt(
     request: &HealthInformationRequest,
     (page_number, page_count): (u32, u32),
     entries: Vec<(String, Vec<u8>)>,
-) -> Result<Bytes, PageError> {
+) -> Result<Sealed, PageError> {
     let never =
         |error: fidelius::Error| PageError::Never(format!("The page could not be encrypted: {error}"));
     let peer = &request.hi_request.key_material;
@@ -211,18 +315,19 @@ fn encrypt(
     let peer_nonce = Nonce::parse_with(&peer.nonce, &tolerances).map_err(never)?.value;
     let (own, nonce) = (KeyPair::generate().map_err(never)?, Nonce::generate().map_err(never)?);
     let session = Session::agree(own.private(), &peer_key, &nonce, &peer_nonce).map_err(never)?;
-    let entries = entries.into_iter().map(|(care_context, bundle)| {
+    let (mut named, mut contents) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
+    for (care_context, bundle) in entries {
         let checksum = hex::encode(Md5::digest(&bundle));
-        let content = session.seal_base64(&bundle).map_err(never)?;
         let reference =
             care_context.parse().map_err(|_| PageError::Never("Unusable reference".to_owned()))?;
-        Ok(DataEntry::new(content, checksum, reference))
-    });
-    let entries = entries.collect::<Result<Vec<_>, PageError>>()?;
+        // The content is put between the quotes when the page is put together.
+        named.push(DataEntry::new(String::new(), checksum, reference));
+        contents.push(session.seal_base64_owned(bundle).map_err(never)?);
+    }
     // The HIU's key bounds the life of ours: it alone can read the page.
     let expiry = peer.dh_public_key.expiry.unwrap_or(AbdmTime(jiff::Timestamp::MAX));
     let key_material = KeyMaterial::new(own.public().to_x509_base64(), nonce.to_base64(), expiry);
     let transaction_id = request.transaction_id.clone();
-    let page = DataPage { page_number, page_count, transaction_id, entries, key_material };
-    Ok(wire::write(&page)?)
+    let page = DataPage { page_number, page_count, transaction_id, entries: named, key_material };
+    Ok(parts::put_together(&wire::write(&page)?, contents))
 }

@@ -13,7 +13,8 @@ impl Here {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         let text = format!(
-            "[store]\nurl = 'sqlite://{path}/data/kadi.db'\n[keys]\nurl = 'file://{path}/data/master.key'\n"
+            "[store]\nurl = 'sqlite://{path}/data/kadi.db'\n[keys]\nurl = 'file://{path}/data/master.key'\n\
+             [objects]\nurl = 'file://{path}/data/objects'\n"
         );
         std::fs::write(folder.path().join("kadi.toml"), text).unwrap();
         Self { folder }

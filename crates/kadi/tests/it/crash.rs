@@ -18,7 +18,7 @@ use kadi::flows::{Ctx, visits};
 use sandbox::{ConsentStatus, ConsentWanted, Handle, RecordsWanted, Sandbox, SandboxConfig, Timing};
 use store::fault::KillSwitch;
 use store::testing::TestDatabase;
-use store::{Key, Options, Queue};
+use store::{Key, Objects, Options, Queue, Store};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -97,6 +97,17 @@ impl Mortal {
         drop(running);
         runtime.shutdown_background();
         self.boot(None).await;
+    }
+
+    /// How many objects there are long after, when what no record names is gone.
+    async fn objects_in_the_end(&self) -> usize {
+        self.clock.advance(Duration::from_hours(2));
+        let objects = Objects::open(&self.config.objects.url).unwrap();
+        let usual = Options::new(self.database.url(), Key::new([7; 32]), Arc::new(self.clock.clone()));
+        let store = Store::open(Options { objects: Some(objects.clone()), ..usual }).await.unwrap();
+        while store.sweep_objects(100).await.unwrap() > 0 {}
+        store.close().await;
+        objects.list().count().await
     }
 
     /// Throws the bridge away for good.
@@ -187,8 +198,18 @@ pub async fn is_stored_as_linked(bridge: &Bridge, patient: &Patient) -> bool {
     context.is_some_and(|context| context.link.state == LinkState::Linked)
 }
 
-/// Runs the exchange with this switch to its end; says how many commits its first life made, and whether it died.
 async fn exchange(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
+    exchange_with(database, switch, put, 0).await
+}
+
+/// Runs the exchange with this switch to its end; says how many commits its first life made, and whether it died. Its visit
+/// of two records is stored by `put`, and so many objects are left long after.
+pub async fn exchange_with<F: Future<Output = ()> + Send + 'static>(
+    database: TestDatabase,
+    switch: KillSwitch,
+    put: impl Fn(Arc<Bridge>, Patient) -> F,
+    objects: usize,
+) -> (u64, bool) {
     let mut world = Mortal::new(database, switch).await;
     let mut lives = 0;
     let patient = known_patient(&world.sandbox, "P1", RAMESH);
@@ -234,6 +255,7 @@ async fn exchange(database: TestDatabase, switch: KillSwitch) -> (u64, bool) {
     assert!(violations.is_empty(), "{violations:#?}");
     let first_life = (world.switch.commits(), world.switch.is_dead());
     world.end();
+    assert_eq!(world.objects_in_the_end().await, objects);
     first_life
 }
 

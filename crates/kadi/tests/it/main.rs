@@ -13,6 +13,8 @@ mod backup;
 #[cfg(test)]
 mod bench_backfill;
 #[cfg(test)]
+mod bench_transfer;
+#[cfg(test)]
 mod bridge_setup;
 #[cfg(test)]
 mod bridge_watch;
@@ -32,6 +34,8 @@ mod consent;
 mod console;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod crash_large;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]

@@ -195,6 +195,7 @@ impl World {
 pub fn config(folder: &TempDir, gateway: &str, more: &str) -> Config {
     let path = folder.path().join("kadi.toml");
     let (server, more): (Vec<_>, Vec<_>) = more.lines().partition(|line| line.starts_with("server."));
+    let objects = folder.path().display();
     let (server, more) = (server.join("\n"), more.join("\n"));
     let text = format!(
         r#"
@@ -212,6 +213,8 @@ allow_insecure = true
 {more}
 [terminology]
 folder = "terminology"
+[objects]
+url = "file://{objects}/objects"
 "#
     );
     std::fs::write(&path, text).unwrap();

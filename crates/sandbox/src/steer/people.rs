@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use super::{Given, Items, SteerError};
 use crate::core::Sandbox;
 use crate::phr::StatusWanted;
+use crate::world::links::LinkedContext;
 use crate::world::registry::{Bridge, Facility, Person, Service};
 use crate::world::statuses::AbhaNotice;
 
@@ -77,6 +78,12 @@ impl Sandbox {
             let people = people.into_iter().map(|person| (person.abha_address.to_lowercase(), person));
             people.map(|(address, person)| world.registry.people.insert(address, person)).count()
         })
+    }
+
+    /// Takes care contexts as linked already, without anybody having asked for it: history to begin with. Those whose
+    /// bridge does not know of them can be consented to like others.
+    pub fn put_linked(&self, contexts: impl IntoIterator<Item = LinkedContext>) {
+        self.change(|world| contexts.into_iter().for_each(|context| world.links.put(context)));
     }
 
     /// All bridges.

@@ -181,6 +181,14 @@ impl Links {
         self.count += contexts.len() - before;
     }
 
+    /// Takes a care context as linked, as it is.
+    pub(crate) fn put(&mut self, context: LinkedContext) {
+        let hips = self.linked.entry(context.abha_address.to_lowercase()).or_default();
+        let contexts = hips.entry(context.hip_id.clone()).or_default();
+        let known = contexts.insert(context.care_context_reference.clone(), context).is_some();
+        self.count += usize::from(!known);
+    }
+
     /// Everything linked to an address, by HIP and reference.
     pub(crate) fn of(&self, address: &str) -> impl Iterator<Item = &LinkedContext> {
         let hips = self.linked.get(&address.to_lowercase());

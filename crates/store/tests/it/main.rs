@@ -11,6 +11,8 @@ mod consents;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod exchanges;
@@ -48,6 +50,8 @@ mod shares;
 mod terminology;
 #[cfg(test)]
 mod token_desk;
+#[cfg(test)]
+mod transfer_sizes;
 #[cfg(test)]
 mod transfers;
 #[cfg(test)]

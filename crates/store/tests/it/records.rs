@@ -36,7 +36,7 @@ on_both_databases! {
         assert_ne!(second[1].id, first[1].id);
         assert!(tx.bundle(&facility_id(), first[1].id).await.unwrap().is_none(), "the old one is gone");
         let bundle = tx.bundle(&facility_id(), second[1].id).await.unwrap().unwrap();
-        assert_eq!(bundle, record(OPConsultation, "b2").bundle.unwrap());
+        assert_eq!(bundle, record(OPConsultation, "b2").bundle.unwrap().text().unwrap());
     }
 
     async fn equal_input_of_another_type_is_another_record(database: TestDatabase) {
@@ -46,6 +46,16 @@ on_both_databases! {
         let first = replace(&mut tx, &visit, vec![record(Prescription, "a")]).await;
         let second = replace(&mut tx, &visit, vec![record(OPConsultation, "a")]).await;
         assert_ne!(first[0].id, second[0].id);
+    }
+
+    async fn a_source_that_comes_in_pieces_has_the_hash_of_the_whole(database: TestDatabase) {
+        use std::io::Write as _;
+        let world = World::new(database).await;
+        let mut hasher = world.store.source_hasher().unwrap();
+        hasher.write_all(b"one").unwrap();
+        hasher.write_all(b" text").unwrap();
+        let whole = world.store.read().await.unwrap().source_hash("one text").unwrap();
+        assert_eq!(hasher.finish(), whole);
     }
 
     async fn the_same_record_twice_is_two_records(database: TestDatabase) {
@@ -75,7 +85,7 @@ on_both_databases! {
         let world = World::new(database).await;
         let visit = visit("p1", "v1");
         let bundle: Vec<u8> = (0..3_000_000_u32).map(|place| (place.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        let large = NewRecord { bundle: Some(bundle.clone()), ..record(Prescription, "a") };
+        let large = NewRecord { bundle: Some(bundle.clone().into()), ..record(Prescription, "a") };
         let mut tx = world.store.begin().await.unwrap();
         let stored = replace(&mut tx, &visit, vec![large]).await;
         tx.commit().await.unwrap();

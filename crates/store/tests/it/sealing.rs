@@ -85,7 +85,7 @@ async fn plant(store: &Store) {
     tx.put_link(&here, &visit.patient, &visit.reference, &failed).await.unwrap();
     let gout = NewRecord {
         source_hash: tx.source_hash("diagnosis-of-gout").unwrap(),
-        bundle: Some(b"diagnosis-of-gout".to_vec()),
+        bundle: Some(b"diagnosis-of-gout".to_vec().into()),
         ..record(HiType::OPConsultation, "")
     };
     tx.replace_records(&here, &visit.patient, &visit.reference, vec![gout]).await.unwrap();

@@ -24,7 +24,7 @@ fn transfer(id: &str) -> Transfer {
 }
 
 fn entry(care_context: &str) -> PageEntry {
-    PageEntry { patient: "p1".into(), care_context: care_context.into(), record: Uuid::now_v7() }
+    PageEntry { patient: "p1".into(), care_context: care_context.into(), record: Uuid::now_v7(), bytes: 0 }
 }
 
 fn context(reference: &str, records: u32) -> TransferContext {

@@ -134,7 +134,7 @@ pub fn record(hi_type: HiType, source: &str) -> NewRecord {
         valid: true,
         issues: "[]".into(),
         source_hash: source.into(),
-        bundle: Some(format!("{{\"resourceType\":\"Bundle\",\"id\":\"{source}\"}}").into_bytes()),
+        bundle: Some(format!("{{\"resourceType\":\"Bundle\",\"id\":\"{source}\"}}").into_bytes().into()),
     }
 }
 

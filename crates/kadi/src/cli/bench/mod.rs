@@ -9,6 +9,7 @@ mod names;
 mod serving;
 mod start;
 mod terminology;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ enum Bench {
     Names(names::NamesArgs),
     Start(start::StartArgs),
     Terminology(terminology::TerminologyArgs),
+    Transfer(transfer::TransferArgs),
     Backfill(backfill::BackfillArgs),
 }
 
@@ -49,6 +51,7 @@ pub fn run(common: &Common, args: BenchArgs) -> anyhow::Result<ExitCode> {
         Bench::Names(args) => names::run(&args),
         Bench::Start(args) => start::run(&args),
         Bench::Terminology(args) => terminology::run(&args),
+        Bench::Transfer(args) => transfer::run(&args),
         Bench::Backfill(args) => backfill::run(&args),
     }
 }

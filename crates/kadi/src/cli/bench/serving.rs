@@ -71,8 +71,27 @@ impl Serving {
 
     /// Memory that it holds, in bytes; none where the system does not say.
     pub fn resident(&self) -> Option<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory that it has held since the last [`Serving::forget_peak`], in bytes.
+    pub fn peak(&self) -> Option<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// From here on the most memory is counted anew.
+    pub fn forget_peak(&self) -> std::io::Result<()> {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")
+    }
+
+    /// Time that it has had of the processors.
+    pub fn processor_time(&self) -> Option<Duration> {
+        processor_time(&self.child.id().to_string())
+    }
+
+    fn status(&self, name: &str) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
     }
 }
@@ -81,6 +100,16 @@ impl Drop for Serving {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Time that a process (`self`: this one) has had of the processors, in user and kernel mode; counted in hundredths of a
+/// second (proc_pid_stat(5)).
+pub fn processor_time(process: &str) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is the program's name in brackets, which may hold anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = |place: usize| fields.split_whitespace().nth(place)?.parse::<u64>().ok();
+    Some(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
 }
 
 /// What a bridge of a bench is configured with.

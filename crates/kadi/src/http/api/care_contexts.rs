@@ -138,6 +138,7 @@ impl CareContextBody {
         (status = 404, description = "`not_found`: there is no such patient", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`: too many large bodies at once; try again after `Retry-After`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn put(
     State(app): State<App>,
@@ -155,10 +156,15 @@ pub async fn put(
     let codes = terminology::codes(&mut tx, &app.terminology, &facility.id, records.iter().flatten()).await?;
     drop(tx);
     let codes = Arc::new(codes);
-    let records = match records {
-        Some(records) => Some(prepare(facility.clone(), known, &context, (records, &codes)).await?),
+    let mut records = match records {
+        Some(records) => Some(prepare(&app, facility.clone(), (known, &context), (records, &codes)).await?),
         None => None,
     };
+    if let Some(records) = &mut records {
+        let old = app.store.read().await?.records(&facility.id, &context.patient, &reference).await?;
+        let new: Vec<_> = records.iter_mut().map(|prepared| &mut prepared.record).collect();
+        app.store.keep(new, &old).await?;
+    }
 
     let mut tx = app.store.begin().await?;
     let Some(patient) = tx.lock_patient(&facility.id, &patient).await? else {
@@ -168,7 +174,7 @@ pub async fn put(
     let context = CareContext { link: link.unwrap_or_default(), ..context };
     let ctx = Ctx { rules: &app.rules, chance: app.chance() };
     let old = tx.records(&facility.id, &context.patient, &reference).await?;
-    let (records, unmapped) = hash_sources(&tx, records, &old, &codes)?;
+    let (records, unmapped) = with_unmapped(records, &old, &codes);
     let stored =
         visits::put(&ctx, &mut tx, &facility, (&patient, &context), records).await.map_err(flow_problem)?;
     tx.audit(&facility.id, &caller.actor(), "care context stored", reference.as_str()).await?;
@@ -177,65 +183,43 @@ pub async fn put(
     Ok((StatusCode::ACCEPTED, Json(CareContextView::new(stored.context, stored.records))))
 }
 
-/// Builds and checks the documents, away from the threads that serve requests. What each is known again by is not hashed yet.
+/// Builds and checks the documents, away from the threads that serve requests.
 async fn prepare(
+    app: &App,
     facility: Facility,
-    patient: Patient,
-    context: &CareContext,
+    (patient, context): (Patient, &CareContext),
     (records, codes): (Vec<RecordInput>, &Arc<CodeMap>),
 ) -> Result<Vec<Prepared>, Problem> {
     let (visit, date) = (context.reference.to_string(), context.date.to_string());
-    let codes = Arc::clone(codes);
+    let (codes, hasher) = (Arc::clone(codes), app.store.source_hasher()?);
     let work = move || {
         let around = Surroundings { facility: &facility, patient: &patient, visit: &visit, date: &date };
-        let records = (0_u32..).zip(&records);
-        let prepared = records.map(|(place, record)| prepare_one(&around, place, record, &codes));
-        prepared.collect::<Result<Vec<_>, Problem>>()
+        let prepare = |(place, record): (u32, RecordInput)| {
+            let prepared = record.prepare_owned(&around, place, &codes, hasher.clone());
+            prepared.map_err(|error| {
+                Problem::new(Code::Invalid).field(format!("/records/{place}"), error.to_string())
+            })
+        };
+        (0_u32..).zip(records).map(prepare).collect::<Result<Vec<_>, Problem>>()
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Problem::new(Code::Internal)))
 }
 
-fn prepare_one(
-    around: &Surroundings<'_>,
-    place: u32,
-    record: &RecordInput,
-    codes: &Arc<CodeMap>,
-) -> Result<Prepared, Problem> {
-    let mut prepared = record
-        .prepare_with(around, place, record.source(), Some(codes))
-        .map_err(|error| Problem::new(Code::Invalid).field(format!("/records/{place}"), error.to_string()))?;
-    let (source, mapping) = (&mut prepared.record.source_hash, codes.mapping());
-    if !prepared.record.valid {
-        // It is another record once a newer version of this program has nothing against it.
-        source.push('\0');
-        source.push_str(&prepared.record.issues);
-    }
-    if !mapping.is_empty() && record.data.is_some() {
-        // It is another record once its codes stand for something else.
-        source.push('\0');
-        source.push_str(&mapping);
-    }
-    Ok(prepared)
-}
-
-/// Hashes what each record is known again by; and the codes that stand for nothing, of records that are not among the old
-/// ones.
-fn hash_sources(
-    tx: &Tx,
+/// The records, and the codes that stand for nothing, of records that are not among the old ones.
+fn with_unmapped(
     records: Option<Vec<Prepared>>,
     old: &[store::Record],
     codes: &CodeMap,
-) -> Result<(Option<Vec<NewRecord>>, Vec<NewUnmapped>), Problem> {
-    let Some(prepared) = records else { return Ok((None, Vec::new())) };
+) -> (Option<Vec<NewRecord>>, Vec<NewUnmapped>) {
+    let Some(prepared) = records else { return (None, Vec::new()) };
     let (mut records, mut unmapped) = (Vec::with_capacity(prepared.len()), Vec::new());
-    for Prepared { mut record, local_codes } in prepared {
-        record.source_hash = tx.source_hash(&record.source_hash)?;
+    for Prepared { record, local_codes } in prepared {
         if !old.iter().any(|old| old.source_hash == record.source_hash) {
             unmapped.extend(terminology::unmapped(local_codes, codes));
         }
         records.push(record);
     }
-    Ok((Some(records), unmapped))
+    (Some(records), unmapped)
 }
 
 /// Read a care context

@@ -39,7 +39,7 @@ use utoipa_axum::routes;
 pub use shares::profile as shared_profile;
 
 use super::problem::{Code, Problem, after_panic};
-use super::{App, auth};
+use super::{App, auth, large};
 
 /// How often a long answer looks for news that no bell announced.
 const POLL: Duration = Duration::from_secs(2);
@@ -132,6 +132,7 @@ pub fn router(app: &App) -> Router<App> {
     router
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(App::clone(app), large::guard))
         .layer(middleware::from_fn_with_state(App::clone(app), auth::guard))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(DefaultBodyLimit::max(app.api_limit))

@@ -31,6 +31,20 @@ pub struct TransferContextView {
     pub description: String,
 }
 
+/// A page that is still to be taken by the receiver.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OpenPage)]
+pub struct OpenPageView {
+    /// Its number, from 1.
+    pub page_number: u32,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next, at the earliest.
+    #[schema(value_type = String, format = DateTime)]
+    pub due_at: Timestamp,
+}
+
 /// A transfer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -46,10 +60,14 @@ pub struct TransferView {
     /// When everything must have been sent and told.
     #[schema(value_type = String, format = DateTime)]
     pub deadline: Timestamp,
+    /// Whether that time is over and it has not ended.
+    pub overdue: bool,
     /// How many pages there are.
     pub page_count: u32,
     /// How many of them the receiver has taken.
     pub pages_sent: u32,
+    /// The pages that are still to be taken, those that are due first before the others, 100 at most.
+    pub open_pages: Vec<OpenPageView>,
     /// What became of each care context.
     pub care_contexts: Vec<TransferContextView>,
 }
@@ -107,9 +125,23 @@ pub async fn get(
     view(&mut tx, &facility, transfer).await.map(Json)
 }
 
+/// How many open pages are shown.
+const OPEN_PAGES: u32 = 100;
+
 async fn view(tx: &mut Tx, facility: &Facility, transfer: Transfer) -> Result<TransferView, Problem> {
     let contexts = tx.transfer_contexts(&facility.id, &transfer.transaction).await?;
+    let open = match transfer.ended_at {
+        Some(_) => Vec::new(),
+        None => tx.pending_pages(&facility.id, &transfer.transaction, OPEN_PAGES).await?,
+    };
+    let open_page = |page: store::Page| OpenPageView {
+        page_number: page.number,
+        attempts: page.attempts,
+        due_at: page.due_at,
+    };
     Ok(TransferView {
+        overdue: transfer.ended_at.is_none() && transfer.deadline <= tx.now(),
+        open_pages: open.into_iter().map(open_page).collect(),
         pages_sent: tx.pages_sent(&facility.id, &transfer.transaction).await?,
         transaction_id: transfer.transaction.to_string(),
         consent_id: transfer.consent.to_string(),

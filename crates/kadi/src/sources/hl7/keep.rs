@@ -129,6 +129,9 @@ async fn attempt(
         prepared.push(prepare(&mut tx, around, plan, visit, &mut notices).await?);
     }
     drop(tx);
+    for visit in &mut prepared {
+        bridge.store.keep(&mut visit.records, &visit.found).await?;
+    }
 
     let mut tx = bridge.store.begin().await?;
     let locked = tx.lock_patient(&facility.id, &patient.reference).await?;

@@ -5,6 +5,7 @@ mod bundle;
 mod description;
 mod facilities;
 mod imports;
+pub mod large;
 mod lists;
 mod patients;
 mod queue;

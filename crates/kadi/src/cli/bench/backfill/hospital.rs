@@ -128,7 +128,7 @@ fn records(context: &CareContext, visit: u32) -> Vec<NewRecord> {
         valid: true,
         issues: "[]".to_owned(),
         source_hash: format!("{} {hi_type}", context.reference),
-        bundle: Some(b"{}".to_vec()),
+        bundle: Some(b"{}".to_vec().into()),
     };
     types.into_iter().map(record).collect()
 }
