@@ -3,7 +3,7 @@
 //! The source is who connected; behind a proxy that is trusted (`server.trusted_proxies`), whom the proxy names. IPv6
 //! sources count by /64, of which everybody has at least one. Each source has a token bucket that holds one second's worth.
 //! The buckets are a fixed number, which sources are spread over by a hash that nobody outside knows: however many
-//! addresses come, memory does not grow, and who shares a bucket with a busy one is bad luck of one in [`BUCKETS`].
+//! addresses come, memory does not grow, and who shares a bucket with a busy one is bad luck of one in a hundred thousand.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
