@@ -119,8 +119,9 @@ fn by_code(operation: Operation, code: &str) -> Option<Retry> {
     match code {
         "1027" => Some(Retry::Blocked(BLOCKED_FOR)),
         "900901" | "900902" if operation != Operation::Session => Some(Retry::RefreshSession),
-        "1000" | "1007" | "1011" | "1019" | "1024" | "1029" | "1034" | "1048" | "1022" | "2429"
-        | "303001" | "900900" => Some(Retry::Later),
+        // 1016 and 2402 among them: a clock is wrong, and when it is right again, the same call passes.
+        "1000" | "1007" | "1016" | "2402" | "1011" | "1019" | "1024" | "1029" | "1034" | "1048" | "1022"
+        | "2429" | "303001" | "900900" => Some(Retry::Later),
         _ => None,
     }
 }

@@ -222,8 +222,8 @@ const CASES: &[Case] = &[
     (Op::OnShare, Some(404), "ABDM-2500", "No mapping found for", Retry::Never),
     (Op::ConsentOnNotify, Some(400), "ABDM-1006", "RequestId cannot be NULL or Blank", Retry::Never),
     // Headers.
-    (Op::OnShare, Some(400), "ABDM-1016", "Invalid TimeStamp", Retry::Never),
-    (Op::OnShare, Some(400), "ABDM-2402", "Invalid Timestamp", Retry::Never),
+    (Op::OnShare, Some(400), "ABDM-1016", "Invalid TimeStamp", Retry::Later),
+    (Op::OnShare, Some(400), "ABDM-2402", "Invalid Timestamp", Retry::Later),
     (Op::OnShare, Some(400), "ABDM-2403", "Invalid X-CM-ID", Retry::Never),
     (Op::OnShare, Some(400), "ABDM-2404", "Invalid Request Id", Retry::Never),
     (Op::OnShare, Some(400), "ABDM-1064", "request with this request id already exists", Retry::Never),

@@ -77,8 +77,18 @@ async fn open(config: &Config, clock: &SharedClock, beside: bool) -> anyhow::Res
     }
 }
 
-/// The object store. Beside a bridge that has not made its folder yet there is nothing in it.
+/// The object store. A command beside a bridge makes none, and may have nothing to do with it: what needs a document says
+/// that there is no object store.
 fn objects(url: &str, beside: bool) -> anyhow::Result<Option<Objects>> {
     let missing = url.strip_prefix("file://").is_some_and(|folder| !Path::new(folder).exists());
-    Ok(if beside && missing { None } else { Some(Objects::open(url).context("[objects] url")?) })
+    if beside && missing {
+        return Ok(None);
+    }
+    match Objects::open(url).context("[objects] url") {
+        Err(error) if beside => {
+            tracing::warn!(error = %error, "the object store can't be opened");
+            Ok(None)
+        }
+        opened => opened.map(Some),
+    }
 }

@@ -7,6 +7,7 @@
 //! under the same transaction and number, which an HIU knows by.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use abdm::error::{Delivery, Failure, Retry};
 use abdm::id::TransactionId;
@@ -34,6 +35,10 @@ mod parts;
 
 /// Pages that are looked at, and whose outcomes are recorded, at a time.
 const GROUP: usize = 64;
+/// How long ago a page may have been found to be allowed when it is pushed.
+const FRESH: Duration = Duration::from_millis(100);
+/// How often it is looked at again before that is put off.
+const LOOKS: u32 = 20;
 
 /// A transfer while it is served.
 struct Serving<'a> {
@@ -212,6 +217,8 @@ impl Serving<'_> {
         if self.bridge.clock.now() >= self.pushes_end() {
             return Err(PageError::Never("Not delivered before the deadline".to_owned()));
         }
+        let looked = self.bridge.clock.elapsed();
+        self.permitted(page).await?;
         let entries = self.plain_entries(page).await?;
         let Sealed { body, bytes } = self.seal(page, entries).await?;
         let taken = taken.map(|mut taken: Taken| {
@@ -219,18 +226,35 @@ impl Serving<'_> {
             taken
         });
         let token = self.bridge.gateway.session().await.map_err(PageError::Again)?;
+        self.freshly_permitted(page, looked).await?;
         let pushed = self.bridge.pusher.push(&self.request.hi_request.data_push_url, &token, body).await;
         drop(taken);
         pushed.map(drop).map_err(retry_or_not)
     }
 
-    /// The documents of a page, if the consent still allows them.
-    async fn plain_entries(&self, page: &Page) -> Result<Vec<(String, Vec<u8>)>, PageError> {
-        let mut tx = self.bridge.store.read().await?;
-        if let Err(why) = self.permit.page(&mut tx, &self.facility, &self.request, page).await? {
-            return Err(PageError::Never(why.to_owned()));
+    /// Looks again if it was too long ago that the page was found to be allowed: database, object store or gateway may have
+    /// taken their time, and another instance may have told ABDM meanwhile that it knows the consent's end.
+    async fn freshly_permitted(&self, page: &Page, mut looked: Duration) -> Result<(), PageError> {
+        for _ in 0..LOOKS {
+            if self.bridge.clock.elapsed().saturating_sub(looked) < FRESH {
+                return Ok(());
+            }
+            looked = self.bridge.clock.elapsed();
+            self.permitted(page).await?;
         }
-        drop(tx);
+        let text = "The database takes too long to say whether the consent stands.";
+        Err(PageError::Again(Failure::without_answer(text, Retry::Later, Delivery::NotSent)))
+    }
+
+    /// Whether the consent still allows a page.
+    async fn permitted(&self, page: &Page) -> Result<(), PageError> {
+        let mut tx = self.bridge.store.read().await?;
+        let verdict = self.permit.page(&mut tx, &self.facility, &self.request, page).await?;
+        verdict.map_err(|why| PageError::Never(why.to_owned()))
+    }
+
+    /// The documents of a page.
+    async fn plain_entries(&self, page: &Page) -> Result<Vec<(String, Vec<u8>)>, PageError> {
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in &page.entries {
             let mut tx = self.bridge.store.read().await?;

@@ -15,6 +15,7 @@ use domain::facility::{Facility, Role};
 use domain::patient::{Birth, Patient};
 use serde::Serialize;
 
+use super::chaos::balancer::Balancer;
 use super::serving::{self, Serving, Settings};
 use super::start::unlinked_visit;
 use crate::cli::{output, runtime};
@@ -39,7 +40,8 @@ const BATCH: usize = 100;
 /// A bridge of its own serves them; ABDM answers each call after 100 ms. Exit code 1 if a discovery was lost, refused or
 /// answered twice, or if the 99th percentile of the acknowledgements is 20 ms or more.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kadi bench discovery-load --seconds 60 --rate 500 --size 10000")]
+#[command(after_help = "Example:\n  kadi bench discovery-load --seconds 60 --rate 500 --size 10000\n  \
+                        kadi bench discovery-load --seconds 10 --rate 3000 --store postgres://postgres@127.0.0.1/empty --instances 4")]
 pub struct DiscoveryLoadArgs {
     /// How long discoveries arrive
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
@@ -53,12 +55,16 @@ pub struct DiscoveryLoadArgs {
     /// `sqlite`, in a temporary folder, or the URL of an empty PostgreSQL database
     #[arg(long, value_name = "URL", default_value = "sqlite")]
     store: String,
+    /// How many bridge processes share the store; more than one needs PostgreSQL
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    instances: u32,
 }
 
 #[derive(Debug, Serialize)]
 struct Figures {
     bench: &'static str,
     store: &'static str,
+    instances: u32,
     patients: u32,
     seconds: u32,
     rate: u32,
@@ -71,11 +77,17 @@ struct Figures {
     ack_ms_p99: f64,
     ack_ms_max: f64,
     settled_after_ms: f64,
+    /// From the first search to the last answer.
+    answered_per_second: f64,
     failures: usize,
 }
 
 /// Runs the bench.
 pub fn run(args: &DiscoveryLoadArgs) -> anyhow::Result<ExitCode> {
+    ensure!(
+        args.instances == 1 || args.store != "sqlite",
+        "an SQLite store belongs to one process: for more instances name a PostgreSQL database with --store"
+    );
     runtime()?.block_on(async {
         let clock = SystemClock::shared();
         let folder = tempfile::Builder::new().prefix("kadi-discovery-").tempdir()?;
@@ -89,13 +101,25 @@ pub fn run(args: &DiscoveryLoadArgs) -> anyhow::Result<ExitCode> {
         output::problem(format_args!("· {} patients with a visit each are stored", args.size));
         fill(&config, &clock, args.size).await?;
         handle.state().put_people((0..args.size).map(person));
-        let log = File::create(folder.path().join("bridge.log"))?;
-        let mut serving = Serving::spawn(&config, log)?;
-        ensure!(serving.until_ready(&clock, LOOK).await?, "the bridge ended instead of being ready");
-        handle.state().set_bridge_url("SBX_000000", &format!("http://{}", serving.public));
+        let (public, mut serving) = (Balancer::start().await?, Vec::new());
+        for number in 0..args.instances {
+            let log = File::create(folder.path().join(format!("bridge-{number}.log")))?;
+            let mut bridge = Serving::spawn(&config, log)?;
+            ensure!(bridge.until_ready(&clock, LOOK).await?, "the bridge ended instead of being ready");
+            public.add(bridge.public);
+            serving.push(bridge);
+        }
+        // One bridge is called as it is: what passes connections on takes time too.
+        let address = match serving.as_slice() {
+            [alone] => alone.public,
+            _ => public.address,
+        };
+        handle.state().set_bridge_url("SBX_000000", &format!("http://{address}"));
+        let began = clock.elapsed();
         let transactions = send(args, handle.state(), &clock).await?;
         let settled = settle(handle.state(), &transactions, &clock).await;
-        let figures = judge(args, &handle, &transactions, settled);
+        let took = clock.elapsed().saturating_sub(began);
+        let figures = judge(args, &handle, &transactions, (settled, took));
         drop(serving);
         handle.shutdown().await;
         report(&figures)
@@ -206,7 +230,12 @@ async fn settle(abdm: &Sandbox, transactions: &[String], clock: &SharedClock) ->
     clock.elapsed().saturating_sub(began)
 }
 
-fn judge(args: &DiscoveryLoadArgs, handle: &Handle, transactions: &[String], settled: Duration) -> Figures {
+fn judge(
+    args: &DiscoveryLoadArgs,
+    handle: &Handle,
+    transactions: &[String],
+    (settled, over_all): (Duration, Duration),
+) -> Figures {
     let abdm = handle.state();
     let mut deliveries = abdm.journal("/care-context/discover");
     deliveries.retain(|entry| entry.direction == ::sandbox::Direction::Out);
@@ -236,6 +265,7 @@ fn judge(args: &DiscoveryLoadArgs, handle: &Handle, transactions: &[String], set
     Figures {
         bench: "discovery-load",
         store: if args.store == "sqlite" { "sqlite" } else { "postgres" },
+        instances: args.instances,
         patients: args.size,
         seconds: args.seconds,
         rate: args.rate,
@@ -248,21 +278,27 @@ fn judge(args: &DiscoveryLoadArgs, handle: &Handle, transactions: &[String], set
         ack_ms_p99: ms(Some(&p99)),
         ack_ms_max: ms(took.last()),
         settled_after_ms: settled.as_secs_f64() * 1000.0,
+        answered_per_second: per_second(answered, over_all),
         failures: failures.into_iter().filter(|failed| *failed).count(),
     }
+}
+
+fn per_second(count: usize, took: Duration) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / took.as_secs_f64().max(f64::MIN_POSITIVE)
 }
 
 fn report(figures: &Figures) -> anyhow::Result<ExitCode> {
     output::result(serde_json::to_string(figures)?);
     output::problem(format_args!(
         "Sent           {} searches, {} acknowledged\nAnswered       {}, {} lost, {} twice; the last {:.0} ms after the \
-         last search\nAcknowledged   after {:.1} ms (median), {:.1} ms (99 %), {:.1} ms (most); 99 % within {} ms required",
+         last search; {:.0} a second over all\nAcknowledged   after {:.1} ms (median), {:.1} ms (99 %), {:.1} ms (most); 99 % within {} ms required",
         figures.sent,
         figures.acknowledged,
         figures.answered,
         figures.lost,
         figures.answered_twice,
         figures.settled_after_ms,
+        figures.answered_per_second,
         figures.ack_ms_p50,
         figures.ack_ms_p99,
         figures.ack_ms_max,

@@ -7,7 +7,7 @@
 //!
 //! Seeded are the faults, the kills and the hospital's doings; how they meet each other is up to the machine.
 
-mod balancer;
+pub(super) mod balancer;
 mod fleet;
 mod hmis;
 mod judge;
