@@ -279,9 +279,7 @@ fn every_published_code_is_explained_in_a_sentence_and_none_by_its_number() {
 #[test]
 fn no_operation_tries_a_4xx_validation_error_again() {
     for operation in Op::ALL {
-        for code in
-            ["ABDM-1006", "ABDM-1010", "ABDM-1013", "ABDM-1016", "ABDM-1031", "ABDM-2403", "ABDM-9999"]
-        {
+        for code in ["ABDM-1006", "ABDM-1010", "ABDM-1013", "ABDM-1031", "ABDM-2403", "ABDM-9999"] {
             assert_eq!(classify(operation, Some(400), Some(code), Some("Invalid")), Retry::Never);
         }
         assert_eq!(

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use axum::extract::{Request, State};
+use axum::http::Version;
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::Body as _;
@@ -37,7 +39,17 @@ fn large(request: &Request, limit: usize) -> Option<usize> {
     if request.uri().path().ends_with("/import") {
         return None;
     }
-    let length = request.body().size_hint().upper();
-    let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
+    let length = announced(request).unwrap_or(usize::MAX);
     (length > SMALL).then_some(length.min(limit))
+}
+
+/// How long the body says that it is. Without a length in HTTP/1.1 it is empty, unless it comes in chunks (RFC 9112, 6.3).
+/// The headers are asked, as layers between hide the body's own knowledge.
+fn announced(request: &Request) -> Option<usize> {
+    let headers = request.headers();
+    if let Some(length) = headers.get(CONTENT_LENGTH) {
+        return length.to_str().ok()?.parse().ok();
+    }
+    let chunked = headers.contains_key(TRANSFER_ENCODING) || request.version() >= Version::HTTP_2;
+    (!chunked || request.body().is_end_stream()).then_some(0)
 }
