@@ -329,6 +329,14 @@ impl Tx {
         self.wakes.add(queue);
     }
 
+    /// Leaves no trace of it. When this returns, whatever it saw of others can be read by everybody: to be called where it
+    /// ends because others were faster, before it all begins anew.
+    pub async fn give_up(self) {
+        if let Connection::Writer(turn) = self.connection {
+            turn.give_up().await;
+        }
+    }
+
     /// Makes everything durable, then wakes whoever has work because of it.
     ///
     /// # Errors

@@ -240,6 +240,14 @@ impl Turn {
         outcome.map_err(StoreError::shared)
     }
 
+    /// Takes it back. When this returns, whatever it saw of others is durable, and seen by those who read too.
+    pub(crate) async fn give_up(mut self) {
+        let Some(desk) = self.desk.take() else { return };
+        let (begun, undone) = (self.begun, self.undone);
+        // It cannot be broken off either.
+        let _ = tokio::spawn(take_back(desk, begun, undone)).await;
+    }
+
     async fn finish(mut self, sender: oneshot::Sender<Outcome>) {
         let Some(mut desk) = self.desk.take() else { return };
         desk.done.push(sender);
@@ -253,20 +261,23 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(mut desk) = self.desk.take() else { return };
-        let (writer, begun, undone) = (Arc::clone(&self.writer), self.begun, self.undone);
-        in_background(async move {
-            if begun && desk.open {
-                let back =
-                    if undone { Err(sqlx::Error::PoolClosed) } else { desk.run("ROLLBACK TO turn").await };
-                desk.unreleased = true;
-                if let Err(error) = back {
-                    desk.undo(Some(error)).await;
-                }
-            }
-            writer.pass_on(desk, Urgency::Ordinary).await;
-        });
+        if let Some(desk) = self.desk.take() {
+            in_background(take_back(desk, self.begun, self.undone));
+        }
     }
+}
+
+/// Takes a transaction back and commits those before it: it may have ended because of what it saw of them, and whoever
+/// begins it again reads what is committed.
+async fn take_back(mut desk: OwnedMutexGuard<Desk>, begun: bool, undone: bool) {
+    if begun && desk.open {
+        let back = if undone { Err(sqlx::Error::PoolClosed) } else { desk.run("ROLLBACK TO turn").await };
+        desk.unreleased = true;
+        if let Err(error) = back {
+            desk.undo(Some(error)).await;
+        }
+    }
+    desk.commit().await;
 }
 
 #[cfg(test)]

@@ -136,6 +136,7 @@ async fn attempt(
     let mut tx = bridge.store.begin().await?;
     let locked = tx.lock_patient(&facility.id, &patient.reference).await?;
     if locked != known {
+        tx.give_up().await;
         return Ok(None);
     }
     if known.is_none() {
@@ -153,6 +154,7 @@ async fn attempt(
         let (owner, reference) = (&context.patient, &context.reference);
         let now = tx.care_context(&facility.id, owner, reference).await?;
         if now != before || tx.records(&facility.id, owner, reference).await? != found {
+            tx.give_up().await;
             return Ok(None);
         }
         if now.is_none() && records.is_empty() {
