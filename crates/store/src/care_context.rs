@@ -218,50 +218,8 @@ impl Tx {
         rows.iter().map(|row| Ok((row.parse("facility_id")?, row.parse("patient_reference")?))).collect()
     }
 
-    /// Up to `limit` care contexts, newest first, after the given one.
+    /// Up to `limit` care contexts, newest first, each with when it was made; after the given one, which may have gone since.
     pub async fn care_contexts(
-        &mut self,
-        facility: &FacilityId,
-        filter: &CareContextFilter,
-        after: Option<(&PatientRef, &CareContextRef)>,
-        limit: u32,
-    ) -> Result<Vec<CareContext>> {
-        let (after_patient, after_reference) =
-            after.map_or(("", ""), |(patient, reference)| (patient.as_str(), reference.as_str()));
-        let rows = self
-            .all(
-                concat!(
-                    "SELECT ",
-                    columns!(),
-                    " FROM care_context c \
-                     LEFT JOIN care_context a ON a.facility_id = c.facility_id \
-                       AND a.patient_reference = $2 AND a.reference = $3 \
-                     WHERE c.facility_id = $1 \
-                     AND ($3 = '' OR c.created_at < a.created_at \
-                       OR (c.created_at = a.created_at AND c.reference < a.reference) \
-                       OR (c.created_at = a.created_at AND c.reference = a.reference \
-                           AND c.patient_reference < a.patient_reference)) \
-                     AND ($4 = '' OR c.patient_reference = $4) AND ($5 = '' OR c.link_state = $5) \
-                     AND c.ends_at >= $6 AND c.starts_at <= $7 \
-                     ORDER BY c.created_at DESC, c.reference DESC, c.patient_reference DESC LIMIT $8"
-                ),
-                args![
-                    facility.as_str(),
-                    after_patient,
-                    after_reference,
-                    filter.patient.as_ref().map_or("", PatientRef::as_str),
-                    filter.link_state.map_or("", LinkState::as_str),
-                    filter.from.unwrap_or(Timestamp::MIN),
-                    filter.to.unwrap_or(Timestamp::MAX),
-                    limit
-                ],
-            )
-            .await?;
-        rows.iter().map(|row| self.read_care_context(row)).collect()
-    }
-
-    /// Like [`Tx::care_contexts`], each with its place in the list; the page may begin at a place whose visit has gone.
-    pub async fn care_contexts_from(
         &mut self,
         facility: &FacilityId,
         filter: &CareContextFilter,

@@ -102,7 +102,8 @@ impl StoreError {
     }
 }
 
-fn is_contention(error: &sqlx::Error) -> bool {
+/// Whether another attempt mends it.
+pub(crate) fn is_contention(error: &sqlx::Error) -> bool {
     let code = match error {
         sqlx::Error::Database(error) => error.code().map(Cow::into_owned),
         _ => None,

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::Store;
-use crate::database::{Pools, Row, Tx, args};
+use crate::database::{Row, Tx, args};
 use crate::error::{Result, StoreError};
 use crate::wake::Queue;
 
@@ -166,27 +166,6 @@ impl Store {
             .await?;
         tx.commit().await?;
         held(renewed)
-    }
-
-    /// The clock was put back by so much: on SQLite, where nobody else's clock wrote what is due, all that waits is due so
-    /// much earlier. On PostgreSQL nothing changes.
-    pub async fn clock_put_back(&self, by: Duration) -> Result<()> {
-        if matches!(self.inner.pools, Pools::Postgres(_)) {
-            return Ok(());
-        }
-        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        let mut tx = self.begin().await?;
-        for sql in [
-            "UPDATE inbox SET due_at = due_at - $1, lease_until = lease_until - $1 WHERE state = 'pending'",
-            "UPDATE outbox SET due_at = due_at - $1, lease_until = lease_until - $1 WHERE state = 'pending'",
-            "UPDATE transfer_page SET due_at = due_at - $1 WHERE state = 'pending'",
-        ] {
-            tx.execute(sql, args![by]).await?;
-        }
-        for queue in Queue::ALL {
-            tx.wake(queue);
-        }
-        tx.commit().await
     }
 
     /// How long a lease lasts.

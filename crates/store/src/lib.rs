@@ -31,6 +31,7 @@ mod pace;
 mod patient;
 mod place;
 mod purge;
+mod put_back;
 mod record;
 mod rotate;
 mod rows;

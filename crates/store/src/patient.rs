@@ -172,43 +172,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Up to `limit` patients, newest first, after the one with the reference `after`.
+    /// Up to `limit` patients, newest first, each with their place in the list; after the given place, whose patient may
+    /// have gone since.
     pub async fn patients(
-        &mut self,
-        facility: &FacilityId,
-        filter: &PatientFilter,
-        after: Option<&PatientRef>,
-        limit: u32,
-    ) -> Result<Vec<Patient>> {
-        let address = filter.abha_address.as_ref().map(|address| self.address_hash(address)).transpose()?;
-        let keys = self.inner.keys()?;
-        let mobile = filter.mobile.map(|mobile| keys.look_up("mobile", &mobile.to_string()));
-        let number = filter.abha_number.map(|number| keys.look_up("abha number", &number.to_string()));
-        let rows = self
-            .all(
-                "SELECT p.reference, p.sealed, p.provisional FROM patient p \
-                 LEFT JOIN patient a ON a.facility_id = p.facility_id AND a.reference = $2 \
-                 WHERE p.facility_id = $1 AND p.merged_into IS NULL \
-                 AND ($2 = '' OR p.created_at < a.created_at \
-                   OR (p.created_at = a.created_at AND p.reference < a.reference)) \
-                 AND ($3 = '' OR p.mobile_hash = $3) AND ($4 = '' OR p.abha_number_hash = $4) \
-                 AND ($5 = '' OR p.abha_address_hash = $5) \
-                 ORDER BY p.created_at DESC, p.reference DESC LIMIT $6",
-                args![
-                    facility.as_str(),
-                    after.map_or("", PatientRef::as_str),
-                    mobile.unwrap_or_default(),
-                    number.unwrap_or_default(),
-                    address.unwrap_or_default(),
-                    limit
-                ],
-            )
-            .await?;
-        rows.iter().map(|row| self.read_patient(row)).collect()
-    }
-
-    /// Like [`Tx::patients`], each with its place in the list; the page may begin at a place whose patient has gone.
-    pub async fn patients_from(
         &mut self,
         facility: &FacilityId,
         filter: &PatientFilter,

@@ -4,10 +4,11 @@
 //! do as many transactions a second as the disk does flushes. Here each transaction is a savepoint, and the
 //! transaction of the file around it stays open as long as another one is waiting for its turn. Nobody is told that
 //! his transaction is committed before the file's is. If that fails, nothing remains of any of them, and each is
-//! told; none can have built on another that came to nothing.
+//! told; none can have built on another that came to nothing. One that is taken back leaves the others be, and they
+//! are committed there and then: it may have ended because of what it saw of them.
 //!
 //! ```text
-//! BEGIN   SAVEPOINT a RELEASE   SAVEPOINT b ROLLBACK TO   SAVEPOINT c RELEASE   COMMIT -> a and c are told
+//! BEGIN   SAVEPOINT a RELEASE   SAVEPOINT b RELEASE   SAVEPOINT c ROLLBACK TO   COMMIT -> a and b are told
 //! ```
 //! Each statement is an errand to the connection's own thread, which takes longer than the statement: the end of one
 //! savepoint is left to whoever begins the next, in one errand.
@@ -20,7 +21,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, is_contention};
 use crate::session::in_background;
 
 /// No commit is shared by more transactions than this.
@@ -61,10 +62,30 @@ struct Desk {
 
 type Outcome = Result<(), Arc<sqlx::Error>>;
 
+/// Connects, and tries again for as long as `patience` lasts. Of several who turn a new file to write-ahead logging at
+/// once, SQLite lets one wait and refuses the others there and then, whatever the busy timeout: all waiting would be a
+/// deadlock.
+async fn connect(
+    options: &SqliteConnectOptions,
+    patience: Duration,
+) -> Result<SqliteConnection, sqlx::Error> {
+    let tried_again = async {
+        loop {
+            match options.connect().await {
+                Err(error) if is_contention(&error) => tokio::time::sleep(Duration::from_millis(10)).await,
+                connected => return connected,
+            }
+        }
+    };
+    // By the machine's clock, as the pools of connections do.
+    tokio::time::timeout(patience, tried_again).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
 impl Writer {
     /// Opens the connection that writes. Whoever waits longer than `patience` for his turn is refused.
     pub(crate) async fn open(options: &SqliteConnectOptions, patience: Duration) -> Result<Arc<Self>> {
-        let desk = Desk { connection: Some(options.connect().await?), ..Desk::default() };
+        let connection = connect(options, patience).await?;
+        let desk = Desk { connection: Some(connection), ..Desk::default() };
         let desk = Arc::new(Mutex::new(desk));
         let (ordinary, waiting) = (Mutex::new(()), AtomicUsize::new(0));
         Ok(Arc::new(Self { desk, ordinary, waiting, patience }))
@@ -159,7 +180,10 @@ impl Desk {
         // It may be gone already.
         let _ = self.run("ROLLBACK").await;
         (self.open, self.unreleased) = (false, false);
-        let error = Arc::new(error.unwrap_or(sqlx::Error::WorkerCrashed));
+        let error = error.unwrap_or_else(|| {
+            sqlx::Error::Io(std::io::Error::other("a statement failed so that all of the commit was undone"))
+        });
+        let error = Arc::new(error);
         self.done.drain(..).for_each(|waiting| drop(waiting.send(Err(Arc::clone(&error)))));
     }
 }

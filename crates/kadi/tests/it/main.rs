@@ -37,6 +37,8 @@ mod crash;
 #[cfg(test)]
 mod crash_large;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod exchange;
 #[cfg(test)]
 mod fidelius;
@@ -70,8 +72,6 @@ mod pace;
 mod patient_status;
 #[cfg(test)]
 mod privacy;
-#[cfg(test)]
-mod readiness;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What a machine goes through: a database that restarts, a full disk, a clock that is set.
 
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +9,12 @@ use domain::link::LinkState;
 use jiff::SignedDuration;
 use kadi::workers::MOST_APART;
 use reqwest::{Client, StatusCode};
-use sandbox::{CallFault, DiscoveryWanted, Fault, LinkingState, Plan, Sandbox, SandboxConfig};
-use serde_json::json;
+use sandbox::{CallFault, DiscoveryWanted, Fault, LinkingState, Plan};
 use store::testing::TestDatabase;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::serving::House;
 use crate::steps::SECOND;
 use crate::user_link::ON_DISCOVER;
 use crate::world::{FACILITY, RAMESH, World};
@@ -174,106 +173,47 @@ async fn while_the_database_restarts_callbacks_are_refused_and_afterwards_all_go
     assert_eq!(linking.state, LinkingState::Discovering, "nobody was told that it was taken");
 }
 
-/// A bridge in a process of its own, whose writes to files can be made to fail.
-struct Limited {
-    child: Child,
-    private: SocketAddr,
-}
-
-impl Limited {
-    fn start(folder: &std::path::Path, abdm: &str) -> (Self, SocketAddr) {
-        let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (public, private) = (free(), free());
-        let text = format!(
-            "server.public = '{public}'\nserver.private = '{private}'\n[store]\nurl = 'sqlite://{0}/kadi.db'\n\
-             [keys]\nurl = 'file://{0}/master.key'\n[objects]\nurl = 'file://{0}/objects'\n\
-             [gateway]\nenvironment = 'custom'\nbase_url = '{abdm}'\nregistry_url = '{abdm}'\ncm_id = 'sbx'\n\
-             client_id = 'SBX_000000'\nclient_secret = '00000000-0000-0000-0000-000000000000'\nallow_insecure = true\n",
-            folder.display()
-        );
-        let config = folder.join("kadi.toml");
-        std::fs::write(&config, text).unwrap();
-        // A write beyond the limit fails, instead of killing the process.
-        let mut command = Command::new("sh");
-        command.args(["-c", "trap '' XFSZ; exec \"$0\" serve", env!("CARGO_BIN_EXE_kadi")]);
-        command.env("KADI_CONFIG", &config).stdout(Stdio::null()).stderr(Stdio::null());
-        (Self { child: command.spawn().unwrap(), private }, public)
-    }
-
-    fn limit_files(&self, bytes: &str) {
-        let pid = self.child.id().to_string();
-        let limit = format!("--fsize={bytes}:unlimited");
-        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
-    }
-
-    async fn until_ready(&self, clock: &SystemClock) {
-        let url = format!("http://{}/readyz", self.private);
-        while !client().get(&url).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK) {
-            clock.sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn put_patient(&self, key: &str, reference: &str) -> StatusCode {
-        let url = format!("http://{}/v1/facilities/{FACILITY}/patients/{reference}", self.private);
-        let body = json!({"name": "Asha Rao", "gender": "F", "yearOfBirth": 1985, "mobile": "9876543210"});
-        client().put(url).bearer_auth(key).json(&body).send().await.unwrap().status()
-    }
-}
-
-impl Drop for Limited {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_a_full_disk_everything_new_is_refused_and_with_room_again_all_goes_on() {
-    let clock = SystemClock::default();
-    let folder = tempfile::tempdir().unwrap();
-    let abdm = Sandbox::start(SandboxConfig::default(), SystemClock::shared()).await.unwrap();
-    let (bridge, public) = Limited::start(folder.path(), abdm.base_url());
-    abdm.state().set_bridge_url("SBX_000000", &format!("http://{public}"));
-    bridge.until_ready(&clock).await;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kadi"));
-    let made = command.args(["key", "create", "--admin"]).env("KADI_CONFIG", folder.path().join("kadi.toml"));
-    let key = String::from_utf8(made.output().unwrap().stdout).unwrap().trim().to_owned();
-    let facility = format!("http://{}/v1/facilities/{FACILITY}", bridge.private);
-    let body = json!({"name": "Kadi Demo Hospital", "roles": ["HIP"]});
-    let put = client().put(facility).bearer_auth(&key).json(&body).send().await.unwrap();
-    assert_eq!(put.status(), StatusCode::CREATED);
-    assert_eq!(bridge.put_patient(&key, "P1").await, StatusCode::CREATED);
+    let house = House::new("").await;
+    let key = house.admin_key();
+    let bridge = house.serve_limited();
+    let (abdm, clock) = (house.sandbox.state(), SystemClock::default());
+    abdm.set_bridge_url("SBX_000000", &format!("http://{}", bridge.public));
+    bridge.put_facility(&key).await;
+    assert_eq!(bridge.put_patient(&key, "P1").await, 201);
+    bridge.until_readiness(200).await;
 
-    bridge.limit_files("0");
-    assert_eq!(bridge.put_patient(&key, "P2").await, StatusCode::SERVICE_UNAVAILABLE);
+    bridge.limit_files("1");
+    bridge.until_readiness(503).await;
+    assert_eq!(bridge.put_patient(&key, "P2").await, 503);
+    assert_eq!(bridge.name_of(&key, "P2").await, None);
     let search = || {
         let wanted = DiscoveryWanted {
             abha_address: RAMESH.to_owned(),
             hip_id: FACILITY.to_owned(),
             ..DiscoveryWanted::default()
         };
-        abdm.state().discover(&wanted).unwrap().transaction_id
+        abdm.discover(&wanted).unwrap().transaction_id
     };
-    let answer = async |transaction: String| {
-        loop {
-            let journal = abdm.state().journal("/care-context/discover");
-            if let Some(status) = journal.last().and_then(|entry| entry.status) {
-                return (status, transaction);
-            }
-            clock.sleep(Duration::from_millis(20)).await;
+    search();
+    let answered = loop {
+        let journal = abdm.journal("/care-context/discover");
+        if let Some(status) = journal.last().and_then(|entry| entry.status) {
+            break status;
         }
+        clock.sleep(Duration::from_millis(20)).await;
     };
-    let (status, _) = answer(search()).await;
-    assert!(status >= 500, "{status}");
+    assert!(answered >= 500, "{answered}");
 
     bridge.limit_files("unlimited");
-    bridge.until_ready(&clock).await;
-    assert_eq!(bridge.put_patient(&key, "P2").await, StatusCode::CREATED);
-    assert_eq!(bridge.put_patient(&key, "P1").await, StatusCode::OK, "what was stored before is there");
+    bridge.until_readiness(200).await;
+    assert_eq!(bridge.put_patient(&key, "P2").await, 201);
+    assert_eq!(bridge.put_patient(&key, "P1").await, 200, "what was stored before is there");
     let searched = search();
     // Nobody has a visit: the answer is that nobody was found.
-    while abdm.state().linking(&searched).unwrap().state == LinkingState::Discovering {
+    while abdm.linking(&searched).unwrap().state == LinkingState::Discovering {
         clock.sleep(Duration::from_millis(20)).await;
     }
 }

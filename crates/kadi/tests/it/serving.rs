@@ -10,7 +10,7 @@ use reqwest::Method;
 use sandbox::{Handle, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 
-use crate::world::FACILITY;
+use crate::world::{FACILITY, PATIENCE};
 
 /// A folder with a configuration, and what lives in it.
 pub struct House {
@@ -89,6 +89,15 @@ impl House {
         Serving::start(command(self.folder.path(), &["serve"]))
     }
 
+    /// A bridge whose files can be limited: a write beyond that fails, as it does on a full disk, instead of ending the
+    /// process.
+    pub fn serve_limited(&self) -> Serving {
+        let kadi = command(self.folder.path(), &["serve"]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(kadi.get_program()).args(kadi.get_args());
+        Serving::start(within(shell, self.folder.path()))
+    }
+
     /// A key with which everything may be done.
     pub fn admin_key(&self) -> String {
         self.succeeds(&["key", "create", "--admin"]).0.trim().to_owned()
@@ -98,7 +107,12 @@ impl House {
 /// The command in this folder, with none of this process's own settings.
 pub fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kadi"));
-    command.args(args).current_dir(folder);
+    command.args(args);
+    within(command, folder)
+}
+
+fn within(mut command: Command, folder: &Path) -> Command {
+    command.current_dir(folder);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("KADI_") {
             command.env_remove(name);
@@ -136,6 +150,19 @@ impl Serving {
 
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// How long a file of it may become, in bytes.
+    pub fn limit_files(&self, limit: &str) {
+        let (pid, limit) = (self.id().to_string(), format!("--fsize={limit}:unlimited"));
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    }
+
+    /// Waits until it says that of whether it can work.
+    pub async fn until_readiness(&self, status: u16) {
+        let url = format!("http://{}/readyz", self.private);
+        let looking = async { while reqwest::get(&url).await.unwrap().status() != status {} };
+        tokio::time::timeout(PATIENCE, looking).await.expect("it says so in time");
     }
 
     /// Kills it; gives what it logged.

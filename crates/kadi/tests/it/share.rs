@@ -64,7 +64,8 @@ impl World {
 
     async fn patients(&self) -> Vec<Patient> {
         let mut tx = self.read().await;
-        tx.patients(&id(), &store::PatientFilter::default(), None, 1000).await.unwrap()
+        let listed = tx.patients(&id(), &store::PatientFilter::default(), None, 1000).await.unwrap();
+        listed.into_iter().map(|(_, patient)| patient).collect()
     }
 
     /// So many people with an ABHA address.

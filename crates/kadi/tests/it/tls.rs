@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
@@ -22,6 +23,10 @@ const DAY: Duration = Duration::from_hours(24);
 /// Takes every certificate: the bridge's time is not this machine's.
 #[derive(Debug)]
 struct Anything;
+
+fn algorithms() -> WebPkiSupportedAlgorithms {
+    default_provider().signature_verification_algorithms
+}
 
 impl ServerCertVerifier for Anything {
     fn verify_server_cert(
@@ -41,8 +46,7 @@ impl ServerCertVerifier for Anything {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = default_provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, signed, &algorithms)
+        rustls::crypto::verify_tls12_signature(message, cert, signed, &algorithms())
     }
 
     fn verify_tls13_signature(
@@ -51,12 +55,11 @@ impl ServerCertVerifier for Anything {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = default_provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, signed, &algorithms)
+        rustls::crypto::verify_tls13_signature(message, cert, signed, &algorithms())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        default_provider().signature_verification_algorithms.supported_schemes()
+        algorithms().supported_schemes()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use abdm::id::HiType;
 use domain::care_context::CareContext;
 use domain::link::{Link, LinkState};
+use jiff::Timestamp;
 use store::{CareContextFilter, Store, on_both_databases};
 
 use crate::world::{World, at, facility_id, other_facility, patient_ref, problem, visit, visit_ref};
@@ -19,14 +20,14 @@ async fn put(store: &Store, context: &CareContext) {
 async fn listed(store: &Store, filter: &CareContextFilter, per_page: u32) -> Vec<String> {
     let mut tx = store.read().await.unwrap();
     let mut names = Vec::new();
-    let mut last: Option<CareContext> = None;
+    let mut last: Option<(Timestamp, CareContext)> = None;
     loop {
-        let after = last.as_ref().map(|last| (&last.patient, &last.reference));
+        let after = last.as_ref().map(|(at, last)| (*at, &last.patient, &last.reference));
         let page = tx.care_contexts(&facility_id(), filter, after, per_page).await.unwrap();
-        names.extend(page.iter().map(|context| format!("{}/{}", context.patient, context.reference)));
-        match page.into_iter().last() {
-            Some(context) => last = Some(context),
-            None => return names,
+        names.extend(page.iter().map(|(_, context)| format!("{}/{}", context.patient, context.reference)));
+        last = page.into_iter().last();
+        if last.is_none() {
+            return names;
         }
     }
 }

@@ -28,9 +28,9 @@ async fn references(store: &Store, filter: &PatientFilter, per_page: u32) -> Vec
     let mut after = None;
     loop {
         let page = tx.patients(&facility_id(), filter, after.as_ref(), per_page).await.unwrap();
-        let Some(last) = page.last() else { return listed };
-        after = Some(last.reference.clone());
-        listed.extend(page.into_iter().map(|patient| patient.reference.to_string()));
+        let Some((last, _)) = page.last() else { return listed };
+        after = Some(last.clone());
+        listed.extend(page.into_iter().map(|(_, patient)| patient.reference.to_string()));
     }
 }
 

@@ -7,22 +7,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::sandbox::{DiscoveryWanted, EffectKind, Handle, LinkingState, Person, Sandbox, SandboxConfig, Timing};
+use ::sandbox::{DiscoveryWanted, EffectKind, Handle, LinkingState, Sandbox, SandboxConfig, Timing};
 use abdm::clock::{SharedClock, SystemClock};
 use anyhow::ensure;
 use clap::Args;
-use domain::facility::{Facility, Role};
-use domain::patient::{Birth, Patient};
 use serde::Serialize;
 
+use super::cast::{self, FACILITY};
 use super::chaos::balancer::Balancer;
 use super::serving::{self, Serving, Settings};
-use super::start::unlinked_visit;
+use super::start::put_visit;
 use crate::cli::{output, runtime};
 use crate::config::Config;
 use crate::start;
 
-const FACILITY: &str = "IN2810014366";
 /// Every discovery must be acknowledged so soon, but for one in a hundred.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(20);
 /// How long ABDM takes to answer a call.
@@ -100,6 +98,7 @@ pub fn run(args: &DiscoveryLoadArgs) -> anyhow::Result<ExitCode> {
         let config = serving::configure(folder.path(), settings)?;
         output::problem(format_args!("· {} patients with a visit each are stored", args.size));
         fill(&config, &clock, args.size).await?;
+        let person = |number| cast::person(&address(number), Some(&mobile(number)));
         handle.state().put_people((0..args.size).map(person));
         let (public, mut serving) = (Balancer::start().await?, Vec::new());
         for number in 0..args.instances {
@@ -137,56 +136,28 @@ fn abdm_of(args: &DiscoveryLoadArgs) -> SandboxConfig {
     }
 }
 
-fn mobile(number: u32) -> String {
-    format!("9{number:09}")
+fn address(number: u32) -> String {
+    format!("patient{number:06}@sbx")
 }
 
-fn person(number: u32) -> Person {
-    Person {
-        abha_address: format!("patient{number:06}@sbx"),
-        abha_number: None,
-        name: "Asha Rao".to_owned(),
-        gender: "F".to_owned(),
-        year_of_birth: 1985,
-        month_of_birth: None,
-        day_of_birth: None,
-        mobile: Some(mobile(number)),
-        address: None,
-        deactivated: false,
-    }
+fn mobile(number: u32) -> String {
+    format!("9{number:09}")
 }
 
 /// Stores patients who are known by mobile number only, each with a visit that is not linked.
 async fn fill(config: &Path, clock: &SharedClock, size: u32) -> anyhow::Result<()> {
     let config = Config::load_with(Some(config), [])?;
     let store = start::open_store(&config, Arc::clone(clock)).await?;
-    let facility = Facility {
-        id: FACILITY.parse()?,
-        name: "Kadi Demo Hospital".to_owned(),
-        roles: vec![Role::Hip],
-        hip_id: FACILITY.parse()?,
-        hiu_id: FACILITY.parse()?,
-        counters: Vec::new(),
-    };
+    let facility = cast::facility()?;
     let mut tx = store.begin().await?;
     tx.put_facility(&facility).await?;
     tx.commit().await?;
     for numbers in (0..size).collect::<Vec<_>>().chunks(BATCH) {
         let mut tx = store.begin().await?;
         for number in numbers {
-            let patient = Patient {
-                reference: format!("MRN-{number:06}").parse()?,
-                name: "Asha Rao".to_owned(),
-                gender: "F".parse()?,
-                birth: Birth::YearOfBirth(1985),
-                mobile: Some(mobile(*number).parse()?),
-                abha_number: None,
-                abha_address: None,
-                identifiers: Vec::new(),
-                provisional: false,
-            };
+            let patient = cast::patient(&format!("MRN-{number:06}"), Some(&mobile(*number)), None)?;
             tx.put_patient(&facility.id, &patient).await?;
-            unlinked_visit(&mut tx, &facility, &patient).await?;
+            put_visit(&mut tx, &facility, &patient, 1).await?;
         }
         tx.commit().await?;
     }
@@ -209,7 +180,7 @@ async fn send(args: &DiscoveryLoadArgs, abdm: &Sandbox, clock: &SharedClock) -> 
         }
         let number = u32::try_from(number % u64::from(args.size))?;
         let wanted = DiscoveryWanted {
-            abha_address: format!("patient{number:06}@sbx"),
+            abha_address: address(number),
             hip_id: FACILITY.to_owned(),
             ..DiscoveryWanted::default()
         };

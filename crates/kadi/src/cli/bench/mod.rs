@@ -2,6 +2,7 @@
 //! of JSON, a readable report to standard error.
 
 mod backfill;
+mod cast;
 mod chaos;
 mod discovery;
 mod discovery_load;

@@ -7,16 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abdm::clock::{SharedClock, SystemClock};
+use abdm::id::HiType;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use domain::care_context::CareContext;
-use domain::facility::{Facility, Role};
+use domain::facility::Facility;
 use domain::link::Link;
-use domain::patient::{Birth, Patient};
+use domain::patient::Patient;
+use domain::reference::CareContextRef;
 use serde::Serialize;
 use serde_json::Value;
 use store::{NewRecord, Store, Tx};
 
+use super::cast;
 use super::serving::{self, Serving, Settings};
 use crate::cli::demo::samples;
 use crate::cli::{output, runtime};
@@ -147,14 +150,7 @@ async fn time_start(config: &Path, clock: &SharedClock) -> anyhow::Result<(Servi
 async fn fill(config: &Path, clock: &SharedClock, size: u32) -> anyhow::Result<()> {
     let config = Config::load_with(Some(config), [])?;
     let store = start::open_store(&config, Arc::clone(clock)).await?;
-    let facility = Facility {
-        id: "IN2810014366".parse()?,
-        name: "Kadi Demo Hospital".to_owned(),
-        roles: vec![Role::Hip],
-        hip_id: "IN2810014366".parse()?,
-        hiu_id: "IN2810014366".parse()?,
-        counters: Vec::new(),
-    };
+    let facility = cast::facility()?;
     let mut tx = store.begin().await?;
     tx.put_facility(&facility).await?;
     tx.commit().await?;
@@ -168,39 +164,27 @@ async fn fill(config: &Path, clock: &SharedClock, size: u32) -> anyhow::Result<(
 async fn fill_batch(store: &Store, facility: &Facility, numbers: std::ops::Range<u32>) -> anyhow::Result<()> {
     let mut tx = store.begin().await?;
     for number in numbers {
-        let patient = patient(number)?;
+        let mobile = format!("9{number:09}");
+        let address = format!("patient{number:06}@sbx");
+        let patient = cast::patient(&format!("MRN-{number:06}"), Some(&mobile), Some(&address))?;
         tx.put_patient(&facility.id, &patient).await?;
         for visit in 0..VISITS {
-            let reference = format!("{}-V{visit}", patient.reference);
-            let context = CareContext {
-                patient: patient.reference.clone(),
-                reference: reference.parse()?,
-                display: "OPD visit".to_owned(),
-                date: "2026-01-15".parse()?,
-                hold: false,
-                withdrawn: false,
-                link: Link::new(),
-            };
-            tx.put_care_context(&facility.id, &context).await?;
-            let source = samples::record("op-consultation", "typical").context("a sample is missing")?;
-            let hash = tx.source_hash(&reference)?;
-            let record = record(&source, facility, (&patient, &reference), hash)?;
-            let hi_type = record.hi_type;
-            tx.replace_records(&facility.id, &patient.reference, &context.reference, vec![record]).await?;
-            let link = context.link.confirm(&[hi_type]);
-            tx.put_link(&facility.id, &patient.reference, &context.reference, &link).await?;
+            let (link, hi_type, reference) = put_visit(&mut tx, facility, &patient, visit).await?;
+            let link = link.confirm(&[hi_type]);
+            tx.put_link(&facility.id, &patient.reference, &reference, &link).await?;
         }
     }
     Ok(tx.commit().await?)
 }
 
-/// Stores a visit of the patient that is not linked.
-pub(super) async fn unlinked_visit(
+/// Stores a visit of the patient that is not linked; gives where its link stands, its only HI type and its reference.
+pub(super) async fn put_visit(
     tx: &mut Tx,
     facility: &Facility,
     patient: &Patient,
-) -> anyhow::Result<()> {
-    let reference = format!("{}-V1", patient.reference);
+    number: u32,
+) -> anyhow::Result<(Link, HiType, CareContextRef)> {
+    let reference = format!("{}-V{number}", patient.reference);
     let context = CareContext {
         patient: patient.reference.clone(),
         reference: reference.parse()?,
@@ -214,22 +198,9 @@ pub(super) async fn unlinked_visit(
     let source = samples::record("op-consultation", "typical").context("a sample is missing")?;
     let hash = tx.source_hash(&reference)?;
     let record = record(&source, facility, (patient, &reference), hash)?;
+    let hi_type = record.hi_type;
     tx.replace_records(&facility.id, &patient.reference, &context.reference, vec![record]).await?;
-    Ok(())
-}
-
-fn patient(number: u32) -> anyhow::Result<Patient> {
-    Ok(Patient {
-        reference: format!("MRN-{number:06}").parse()?,
-        name: "Asha Rao".to_owned(),
-        gender: "F".parse()?,
-        birth: Birth::YearOfBirth(1985),
-        mobile: Some(format!("9{number:09}").parse()?),
-        abha_number: None,
-        abha_address: Some(format!("patient{number:06}@sbx").parse()?),
-        identifiers: Vec::new(),
-        provisional: false,
-    })
+    Ok((context.link, hi_type, context.reference))
 }
 
 fn record(

@@ -451,7 +451,7 @@ async fn list(
     let (page, wanted) = filter.read(patient)?;
     let after: Option<Place<Visit>> = page.after()?;
     let after = after.as_ref().map(|Place { at, key: Visit(patient, reference) }| (*at, patient, reference));
-    let contexts = tx.care_contexts_from(&facility.id, &wanted, after, page.read_limit()).await?;
+    let contexts = tx.care_contexts(&facility.id, &wanted, after, page.read_limit()).await?;
     let place = |(at, context): &(Timestamp, CareContext)| {
         Place { at: *at, key: format!("{}\n{}", context.patient, context.reference) }.to_string()
     };

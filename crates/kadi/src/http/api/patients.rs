@@ -239,8 +239,7 @@ pub async fn list(
     let mut tx = app.store.read().await?;
     let search = filter.q.as_deref().map(folded).filter(|text| !text.is_empty());
     let Some(search) = search else {
-        let patients =
-            tx.patients_from(&facility.id, &wanted, page.after()?.as_ref(), page.read_limit()).await?;
+        let patients = tx.patients(&facility.id, &wanted, page.after()?.as_ref(), page.read_limit()).await?;
         return Ok(Json(page.list(
             patients,
             |(place, _)| place.to_string(),
@@ -282,7 +281,7 @@ async fn by_name(
     let mut after: Option<Place<PatientRef>> = page.after()?;
     let mut found = Vec::new();
     for _ in 0..MAX_LOOKED_AT / STEP {
-        let patients = tx.patients_from(facility, filter, after.as_ref(), STEP).await?;
+        let patients = tx.patients(facility, filter, after.as_ref(), STEP).await?;
         let ended = patients.len() < usize::try_from(STEP).unwrap_or(usize::MAX);
         after = patients.last().map(|(place, _)| place.clone());
         found.extend(patients.into_iter().filter(|(_, patient)| matches(patient, search)));

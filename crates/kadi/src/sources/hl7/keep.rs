@@ -461,12 +461,12 @@ async fn by_identifier(
             return Ok(Some(patient));
         }
     }
-    let mut after: Option<PatientRef> = None;
+    let mut after = None;
     for _ in 0..MOST_LOOKED_AT / STEP {
         let patients = tx.patients(facility, &store::PatientFilter::default(), after.as_ref(), STEP).await?;
-        let Some(last) = patients.last() else { return Ok(None) };
-        after = Some(last.reference.clone());
-        if let Some(patient) = patients.into_iter().find(has_it) {
+        let Some((last, _)) = patients.last() else { return Ok(None) };
+        after = Some(last.clone());
+        if let Some((_, patient)) = patients.into_iter().find(|(_, patient)| has_it(patient)) {
             return Ok(Some(patient));
         }
     }

@@ -2,36 +2,22 @@
 
 use std::ops::Range;
 
-use ::sandbox::Person;
 use abdm::id::HiType;
 use domain::care_context::CareContext;
-use domain::facility::{Facility, Role};
+use domain::facility::Facility;
 use domain::link::Link;
-use domain::patient::{Birth, Patient};
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use store::{NewRecord, Store};
 
-/// The local ABDM's first facility.
-pub const FACILITY: &str = "IN2810014366";
+use super::super::cast;
+
 /// Patients stored in one transaction.
 const BATCH: usize = 200;
 /// The first day of the visits.
 const SINCE: Date = Date::constant(2019, 1, 1);
-
-/// The facility.
-pub fn facility() -> anyhow::Result<Facility> {
-    Ok(Facility {
-        id: FACILITY.parse()?,
-        name: "Kadi Demo Hospital".to_owned(),
-        roles: vec![Role::Hip],
-        hip_id: FACILITY.parse()?,
-        hiu_id: FACILITY.parse()?,
-        counters: Vec::new(),
-    })
-}
 
 /// How many visits each patient has, in sum `visits`: mostly a few, of some more than one link call takes.
 pub fn visits_of_patients(visits: u32, seed: u64) -> Vec<u32> {
@@ -47,23 +33,8 @@ pub fn visits_of_patients(visits: u32, seed: u64) -> Vec<u32> {
     patients
 }
 
-/// The person with this number, as ABDM knows them.
-pub fn person(number: usize) -> Person {
-    Person {
-        abha_address: address(number),
-        abha_number: None,
-        name: "Asha Rao".to_owned(),
-        gender: "F".to_owned(),
-        year_of_birth: 1985,
-        month_of_birth: None,
-        day_of_birth: None,
-        mobile: None,
-        address: None,
-        deactivated: false,
-    }
-}
-
-fn address(number: usize) -> String {
+/// The ABHA address of the patient with this number.
+pub fn address(number: usize) -> String {
     format!("patient{number:07}@sbx")
 }
 
@@ -86,17 +57,7 @@ async fn fill_batch(
 ) -> anyhow::Result<()> {
     let mut tx = store.begin().await?;
     for number in numbers {
-        let patient = Patient {
-            reference: format!("MRN-{number:07}").parse()?,
-            name: "Asha Rao".to_owned(),
-            gender: "F".parse()?,
-            birth: Birth::YearOfBirth(1985),
-            mobile: None,
-            abha_number: None,
-            abha_address: Some(address(number).parse()?),
-            identifiers: Vec::new(),
-            provisional: false,
-        };
+        let patient = cast::patient(&format!("MRN-{number:07}"), None, Some(&address(number)))?;
         tx.put_patient(&facility.id, &patient).await?;
         for visit in 0..visits.get(number).copied().unwrap_or_default() {
             let day = SINCE.saturating_add((i64::from(visit) * 37 + i64::try_from(number % 365)?).days());

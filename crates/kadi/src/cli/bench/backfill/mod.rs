@@ -29,6 +29,7 @@ use crate::bridge::{Running, start};
 use crate::cli::{output, runtime};
 use crate::config::Config;
 
+use super::cast;
 use super::serving::{self, Settings};
 
 const TOKEN: &str = "/generate-token";
@@ -98,7 +99,7 @@ pub fn run(args: &BackfillArgs) -> anyhow::Result<ExitCode> {
             args.size,
             stage.patients.len()
         ));
-        let facility = hospital::facility()?;
+        let facility = cast::facility()?;
         hospital::fill(stage.store(), &facility, &stage.patients).await?;
         output::problem(format_args!("· they are linked; ABDM takes {} calls a second", args.quota));
         let begun = clock.real();
@@ -143,7 +144,8 @@ impl Stage {
         abdm.state().set_bridge_url("SBX_000000", &format!("http://{}", bridge.public));
 
         let patients = hospital::visits_of_patients(args.size, args.seed);
-        abdm.state().put_people((0..patients.len()).map(hospital::person));
+        abdm.state()
+            .put_people((0..patients.len()).map(|number| cast::person(&hospital::address(number), None)));
         let count = u32::try_from(patients.len())?;
         // Spread over the first half of the run, so that there is time for each to happen.
         let share = |times: u32| (2.0 * f64::from(times) / f64::from(count)).min(1.0);

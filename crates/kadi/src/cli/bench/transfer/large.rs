@@ -11,9 +11,10 @@ use reqwest::{Client, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
+use super::super::cast::FACILITY;
 use super::super::serving::{self, Serving};
 use super::hiu::{FileHash, Hiu, hash};
-use super::stage::{FACILITY, LOOK, PATIENT, Stage};
+use super::stage::{LOOK, PATIENT, Stage};
 use super::{TransferArgs, bare, megabytes};
 use crate::cli::output;
 

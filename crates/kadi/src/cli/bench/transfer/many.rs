@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde_json::Value;
 use store::{NewRecord, Store};
 
+use super::super::cast::{self, FACILITY};
 use super::megabytes;
-use super::stage::{ADDRESS, FACILITY, PATIENT, Stage, facility, patient};
+use super::stage::{ADDRESS, PATIENT, Stage};
 use crate::cli::demo::samples;
 use crate::cli::output;
 use crate::records::{RecordInput, Surroundings};
@@ -134,7 +135,7 @@ fn linked(stage: &Stage, number: u32) -> LinkedContext {
 
 /// Stores the visits as linked: how they were is not what is measured.
 async fn fill(store: &Store, contexts: u32) -> anyhow::Result<()> {
-    let (facility, patient) = (facility()?, patient()?);
+    let (facility, patient) = (cast::facility()?, cast::patient(PATIENT, None, Some(ADDRESS))?);
     let source = samples::record("prescription", "minimal").context("a sample is missing")?.to_string();
     for numbers in (0..contexts).collect::<Vec<_>>().chunks(BATCH) {
         let mut tx = store.begin().await?;

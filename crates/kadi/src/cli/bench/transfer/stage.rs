@@ -4,18 +4,16 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ::sandbox::{ConsentStatus, ConsentWanted, Handle, Person, RecordsWanted, Rules, Sandbox, SandboxConfig};
+use ::sandbox::{ConsentStatus, ConsentWanted, Handle, RecordsWanted, Rules, Sandbox, SandboxConfig};
 use abdm::clock::{SharedClock, SystemClock};
 use anyhow::{Context as _, ensure};
-use domain::facility::{Facility, Role};
-use domain::patient::{Birth, Patient};
 use tempfile::TempDir;
 
+use super::super::cast::{self, FACILITY};
 use super::super::serving::{self, Serving, Settings, processor_time};
 use crate::config::Config;
 use crate::start;
 
-pub(super) const FACILITY: &str = "IN2810014366";
 pub(super) const PATIENT: &str = "MRN-000001";
 pub(super) const ADDRESS: &str = "patient000001@sbx";
 pub(super) const LOOK: Duration = Duration::from_millis(50);
@@ -62,7 +60,7 @@ impl Stage {
             ..SandboxConfig::default()
         };
         let abdm = Sandbox::start(settings, clock.clone()).await?;
-        abdm.state().put_person(person());
+        abdm.state().put_person(cast::person(ADDRESS, None));
         let folder = tempfile::Builder::new().prefix("kadi-transfer-").tempdir()?;
         let own = format!("sqlite://{}/kadi.db", folder.path().display());
         let store = if store == "sqlite" { own.as_str() } else { store };
@@ -76,8 +74,8 @@ impl Stage {
         let config = Config::load_with(Some(&self.config), [])?;
         let store = start::open_store(&config, self.clock.clone()).await?;
         let mut tx = store.begin().await?;
-        tx.put_facility(&facility()?).await?;
-        tx.put_patient(&FACILITY.parse()?, &patient()?).await?;
+        tx.put_facility(&cast::facility()?).await?;
+        tx.put_patient(&FACILITY.parse()?, &cast::patient(PATIENT, None, Some(ADDRESS))?).await?;
         tx.commit().await?;
         Ok(store)
     }
@@ -139,45 +137,5 @@ impl Used {
         };
         let (bridge, others) = (self.bridge, self.others);
         format!("{what} (of {all} processors the bridge used {bridge:.2}, ABDM and requester {others:.2})")
-    }
-}
-
-pub(super) fn facility() -> anyhow::Result<Facility> {
-    Ok(Facility {
-        id: FACILITY.parse()?,
-        name: "Kadi Demo Hospital".to_owned(),
-        roles: vec![Role::Hip],
-        hip_id: FACILITY.parse()?,
-        hiu_id: FACILITY.parse()?,
-        counters: Vec::new(),
-    })
-}
-
-pub(super) fn patient() -> anyhow::Result<Patient> {
-    Ok(Patient {
-        reference: PATIENT.parse()?,
-        name: "Asha Rao".to_owned(),
-        gender: "F".parse()?,
-        birth: Birth::YearOfBirth(1985),
-        mobile: None,
-        abha_number: None,
-        abha_address: Some(ADDRESS.parse()?),
-        identifiers: Vec::new(),
-        provisional: false,
-    })
-}
-
-fn person() -> Person {
-    Person {
-        abha_address: ADDRESS.to_owned(),
-        abha_number: None,
-        name: "Asha Rao".to_owned(),
-        gender: "F".to_owned(),
-        year_of_birth: 1985,
-        month_of_birth: None,
-        day_of_birth: None,
-        mobile: None,
-        address: None,
-        deactivated: false,
     }
 }

@@ -1,45 +1,6 @@
-//! Whether a bridge says truly that it can work, and what the doctor finds in its house.
+//! What the doctor finds in a bridge's house.
 
-use std::process::Command;
-
-use crate::serving::{House, Serving, command};
-use crate::world::PATIENCE;
-
-async fn ready(serving: &Serving) -> u16 {
-    reqwest::get(format!("http://{}/readyz", serving.private)).await.unwrap().status().as_u16()
-}
-
-/// How long a file of this process may become.
-fn limit_files(serving: &Serving, limit: &str) {
-    let pid = serving.id().to_string();
-    let limit = format!("--fsize={limit}:unlimited");
-    assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
-}
-
-#[tokio::test]
-async fn a_store_that_takes_nothing_is_not_ready_and_is_again_without_a_restart() {
-    let house = House::new("").await;
-    let key = house.admin_key();
-    // A write beyond the limit fails then, as it does on a full disk, instead of ending the process.
-    let kadi = command(house.folder.path(), &[]);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; exec \"$0\" serve"]).arg(kadi.get_program());
-    shell.current_dir(house.folder.path()).env_remove("KADI_CONFIG");
-    let serving = Serving::start(shell);
-    serving.put_facility(&key).await;
-    assert_eq!(ready(&serving).await, 200);
-    limit_files(&serving, "1");
-    let until = async |status: u16| {
-        let looking = async { while ready(&serving).await != status {} };
-        tokio::time::timeout(PATIENCE, looking).await.expect("it says so in time");
-    };
-    until(503).await;
-    assert_eq!(serving.put_patient(&key, "P1").await, 503);
-    assert_eq!(serving.name_of(&key, "P1").await, None);
-    limit_files(&serving, "unlimited");
-    until(200).await;
-    assert_eq!(serving.put_patient(&key, "P1").await, 201);
-}
+use crate::serving::House;
 
 /// The doctor's findings, a line each.
 fn findings(house: &House) -> Vec<String> {
