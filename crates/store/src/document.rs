@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use abdm::id::FacilityId;
 use bytes::Bytes;
+use md5::{Digest as _, Md5};
 use uuid::Uuid;
 
 use crate::Store;
@@ -24,6 +25,7 @@ const LARGE: usize = 256 << 10;
 /// For how long an object that no record names is kept: for its record to be stored, and for a backup that was begun
 /// while there was one to copy it.
 const LOOSE: Duration = Duration::from_hours(1);
+const MD5: &str = "md5";
 /// What sealing a document for somebody else adds to it.
 const SPARE: usize = 16;
 
@@ -32,6 +34,8 @@ const SPARE: usize = 16;
 pub struct Document {
     form: Form,
     bytes: usize,
+    /// Sealed; of a large one.
+    pub(crate) md5: Option<Vec<u8>>,
 }
 
 #[derive(Clone)]
@@ -43,7 +47,7 @@ enum Form {
 
 impl From<Vec<u8>> for Document {
     fn from(text: Vec<u8>) -> Self {
-        Self { bytes: text.len(), form: Form::Text(text) }
+        Self { bytes: text.len(), form: Form::Text(text), md5: None }
     }
 }
 
@@ -76,6 +80,8 @@ pub struct StoredDocument {
     sealed: Sealed,
     /// The document's length in bytes.
     pub bytes: u32,
+    /// The document's MD5, if it was computed when it was stored: that of a large one.
+    pub md5: Option<[u8; 16]>,
 }
 
 #[derive(Debug)]
@@ -111,8 +117,12 @@ impl Store {
     async fn keep_large(&self, document: &mut Document) -> Result<()> {
         let Form::Text(text) = &mut document.form else { return Ok(()) };
         let (text, inner) = (std::mem::take(text), Arc::clone(&self.inner));
-        let sealing = tokio::task::spawn_blocking(move || inner.keys()?.seal_large(BUNDLE, &text));
-        let sealed = sealing.await.unwrap_or_else(|error| Err(StoreError::corrupt(BUNDLE, error)))?;
+        let sealing = tokio::task::spawn_blocking(move || {
+            let keys = inner.keys()?;
+            Ok((keys.seal_large(BUNDLE, &text)?, keys.seal(MD5, &Md5::digest(&text))?))
+        });
+        let (sealed, md5) = sealing.await.unwrap_or_else(|error| Err(StoreError::corrupt(BUNDLE, error)))?;
+        document.md5 = Some(md5);
         document.form = match &self.inner.objects {
             Some(objects) if sealed.len() > LARGE => {
                 let id = self.begin_object().await?;
@@ -259,7 +269,7 @@ impl Tx {
     pub async fn document(&mut self, facility: &FacilityId, record: Uuid) -> Result<Option<StoredDocument>> {
         let row = self
             .optional(
-                "SELECT bundle, object, bundle_bytes FROM record WHERE id = $1 AND facility_id = $2",
+                "SELECT bundle, object, bundle_bytes, bundle_md5 FROM record WHERE id = $1 AND facility_id = $2",
                 args![record.to_string(), facility.as_str()],
             )
             .await?;
@@ -270,7 +280,10 @@ impl Tx {
             Some(id) => Some(Sealed::Object(id)),
             None => row.opt_bytes("bundle")?.map(Sealed::Row),
         };
-        Ok(sealed.map(|sealed| StoredDocument { sealed, bytes }))
+        let md5 = row.opt_bytes("bundle_md5")?.map(|md5| self.inner.keys()?.open(MD5, &md5)).transpose()?;
+        let wrong = |_| StoreError::corrupt(MD5, "wrong length");
+        let md5 = md5.map(|md5| md5.try_into().map_err(wrong)).transpose()?;
+        Ok(sealed.map(|sealed| StoredDocument { sealed, bytes, md5 }))
     }
 
     /// A document in one step, for where it matters little how long this transaction lasts; see [`Store::open_document`].

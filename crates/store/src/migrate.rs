@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0010_object.sql"),
     include_str!("../migrations/0011_master_key.sql"),
     include_str!("../migrations/0012_consent.sql"),
+    include_str!("../migrations/0013_md5.sql"),
 ];
 
 /// How often the first table is tried. Who comes second finds it made.

@@ -144,17 +144,18 @@ impl Tx {
         &mut self,
         (facility, patient, care_context): (&FacilityId, &PatientRef, &CareContextRef),
         place: i64,
-        new: NewRecord,
+        mut new: NewRecord,
     ) -> Result<Record> {
         let now = self.now();
         let id = crate::open::new_id(now);
         let size = new.bundle.as_ref().map_or(0, Document::len);
         let size = u32::try_from(size).map_err(|error| StoreError::corrupt(BUNDLE, error))?;
+        let md5 = new.bundle.as_mut().and_then(|bundle| bundle.md5.take());
         let (sealed, object) = self.place_document(new.bundle).await?;
         self.execute(
             "INSERT INTO record (id, facility_id, patient_reference, care_context_reference, place, hi_type, valid, \
-             issues, source_hash, bundle, object, bundle_bytes, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             issues, source_hash, bundle, object, bundle_bytes, created_at, \
+             bundle_md5) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             args![
                 id.to_string(),
                 facility.as_str(),
@@ -168,7 +169,8 @@ impl Tx {
                 sealed,
                 object,
                 size,
-                now
+                now,
+                md5
             ],
         )
         .await?;

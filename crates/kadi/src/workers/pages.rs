@@ -254,18 +254,19 @@ impl Serving<'_> {
     }
 
     /// The documents of a page.
-    async fn plain_entries(&self, page: &Page) -> Result<Vec<(String, Vec<u8>)>, PageError> {
+    async fn plain_entries(&self, page: &Page) -> Result<Vec<Plain>, PageError> {
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in &page.entries {
             let mut tx = self.bridge.store.read().await?;
             let document = tx.document(&self.facility.id, entry.record).await?;
             drop(tx);
             let document = document.ok_or_else(gone)?;
-            let bundle = match self.bridge.store.open_document(document).await {
-                Ok(bundle) => bundle,
+            let md5 = document.md5;
+            let document = match self.bridge.store.open_document(document).await {
+                Ok(document) => document,
                 Err(error) => return Err(self.unreadable(entry.record, error).await?),
             };
-            entries.push((entry.care_context.clone(), bundle));
+            entries.push(Plain { care_context: entry.care_context.clone(), document, md5 });
         }
         Ok(entries)
     }
@@ -294,11 +295,19 @@ impl Serving<'_> {
     }
 
     /// Encrypts the documents under a fresh key pair and nonce, on a thread that may block.
-    async fn seal(&self, page: &Page, entries: Vec<(String, Vec<u8>)>) -> Result<Sealed, PageError> {
+    async fn seal(&self, page: &Page, entries: Vec<Plain>) -> Result<Sealed, PageError> {
         let (request, numbers) = (Arc::clone(&self.request), (page.number, self.transfer.page_count));
         let sealed = tokio::task::spawn_blocking(move || encrypt(&request, numbers, entries)).await;
         sealed.unwrap_or_else(|_| Err(PageError::Never("The page could not be encrypted".to_owned())))
     }
+}
+
+/// A document that is to go into a page.
+struct Plain {
+    care_context: String,
+    document: Vec<u8>,
+    /// As far as it is known.
+    md5: Option<[u8; 16]>,
 }
 
 /// What is to be recorded of a page.
@@ -329,7 +338,7 @@ fn retry_or_not(failure: Failure) -> PageError {
 fn encrypt(
     request: &HealthInformationRequest,
     (page_number, page_count): (u32, u32),
-    entries: Vec<(String, Vec<u8>)>,
+    entries: Vec<Plain>,
 ) -> Result<Sealed, PageError> {
     let never =
         |error: fidelius::Error| PageError::Never(format!("The page could not be encrypted: {error}"));
@@ -340,13 +349,13 @@ fn encrypt(
     let (own, nonce) = (KeyPair::generate().map_err(never)?, Nonce::generate().map_err(never)?);
     let session = Session::agree(own.private(), &peer_key, &nonce, &peer_nonce).map_err(never)?;
     let (mut named, mut contents) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
-    for (care_context, bundle) in entries {
-        let checksum = hex::encode(Md5::digest(&bundle));
+    for Plain { care_context, document, md5 } in entries {
+        let checksum = hex::encode(md5.unwrap_or_else(|| Md5::digest(&document).into()));
         let reference =
             care_context.parse().map_err(|_| PageError::Never("Unusable reference".to_owned()))?;
         // The content is put between the quotes when the page is put together.
         named.push(DataEntry::new(String::new(), checksum, reference));
-        contents.push(session.seal_base64_owned(bundle).map_err(never)?);
+        contents.push(session.seal_base64_owned(document).map_err(never)?);
     }
     // The HIU's key bounds the life of ours: it alone can read the page.
     let expiry = peer.dh_public_key.expiry.unwrap_or(AbdmTime(jiff::Timestamp::MAX));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode};
+use sandbox::{ConsentWanted, RecordsWanted};
 use serde_json::json;
 
 use crate::api::Api;
@@ -190,6 +191,31 @@ async fn an_exchange_is_explained_and_its_view_is_in_the_audit_trail() {
         assert!(page.contains(text), "{text}\n{page}");
     }
     assert_eq!(browser.get("/console/exchanges/unknown").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_request_for_records_shows_what_was_sent_and_how_long_there_is_for_the_rest() {
+    let browser = Browser::signed_in().await;
+    browser.linked_visit().await;
+    let world = &browser.api.world;
+    let consent = world.granted(ConsentWanted::default()).await;
+    let shown = async |wanted: &RecordsWanted, texts: &[&str]| {
+        world.sandbox.state().request_records(wanted).unwrap();
+        let there = async || {
+            let exchanges = browser.api.get("/v1/exchanges?path=health-information%2Frequest").await.body;
+            let page =
+                browser.page(&format!("/console/exchanges/{}", exchanges["items"][0]["id"].as_str()?)).await;
+            texts.iter().all(|text| page.contains(text)).then_some(())
+        };
+        world.until(there).await;
+    };
+    // Nobody listens there.
+    let nowhere = RecordsWanted {
+        data_push_url: Some("http://127.0.0.1:9/push".to_owned()),
+        ..RecordsWanted::under(&consent.consent_id)
+    };
+    shown(&nowhere, &["ACKNOWLEDGED", "0 of 1", "min", " left", "V1", "On its way"]).await;
+    shown(&RecordsWanted::under(&consent.consent_id), &["TRANSFERRED", "1 of 1", "V1", "Delivered"]).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Linking that the patient began: discovery, choice, OTP.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -89,6 +91,13 @@ pub struct Linking {
 }
 
 impl Linking {
+    /// The care contexts that the HIP offered, each once.
+    #[must_use]
+    pub fn care_contexts(&self) -> BTreeSet<&str> {
+        let all = self.offered.iter().flat_map(|entry| &entry.care_contexts);
+        all.map(|(reference, _)| reference.as_str()).collect()
+    }
+
     /// The reference that confirm is keyed by.
     pub(crate) fn link_reference(&self) -> Option<&str> {
         self.link.as_ref()?.get("referenceNumber")?.as_str()

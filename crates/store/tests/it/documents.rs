@@ -64,6 +64,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 const HOUR: Duration = Duration::from_hours(1);
 
+/// The MD5 that is stored with a document.
+async fn md5(store: &Store, record: &Record) -> Option<String> {
+    let mut tx = store.read().await.unwrap();
+    let document = tx.document(&facility_id(), record.id).await.unwrap().unwrap();
+    document.md5.map(hex::encode)
+}
+
 on_both_databases! {
     async fn a_large_document_lies_in_the_object_store_sealed_and_a_small_one_in_its_row(database: TestDatabase) {
         let world = World::new(database).await;
@@ -74,6 +81,8 @@ on_both_databases! {
         let opened = read(&world.store, &stored[0]).await.unwrap().unwrap();
         assert!(opened == text(1) && opened.capacity() >= 300_016);
         assert!(read(&world.store, &stored[1]).await.unwrap().is_some());
+        assert_eq!(md5(&world.store, &stored[0]).await.as_deref(), Some("2b97c8d09123aa070d755a8b22379f78"));
+        assert_eq!(md5(&world.store, &stored[1]).await, None);
         let file = files(&world.database.folder().join("objects")).remove(0);
         let sealed = std::fs::read(file).unwrap();
         let plain = text(1);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ::sandbox::Person;
 use abdm::clock::SharedClock;
 use anyhow::{Context as _, bail, ensure};
 use reqwest::{Client, Method, StatusCode};
@@ -53,11 +54,16 @@ impl Hospital {
     }
 
     /// Puts a patient.
-    pub async fn put_patient(&self, reference: &str, person: &::sandbox::Person) -> anyhow::Result<()> {
-        let body = json!({
-            "name": person.name, "gender": person.gender, "yearOfBirth": person.year_of_birth,
-            "mobile": person.mobile, "abhaNumber": person.abha_number, "abhaAddress": person.abha_address,
-        });
+    pub async fn put_patient(&self, reference: &str, person: &Person) -> anyhow::Result<()> {
+        let mut body = known(person);
+        body["abhaNumber"] = json!(person.abha_number);
+        body["abhaAddress"] = json!(person.abha_address);
+        self.call(Method::PUT, &format!("/patients/{reference}"), Some(body)).await.map(drop)
+    }
+
+    /// Puts a patient who has not said what their ABHA is.
+    pub async fn put_patient_without_abha(&self, reference: &str, person: &Person) -> anyhow::Result<()> {
+        let body = known(person);
         self.call(Method::PUT, &format!("/patients/{reference}"), Some(body)).await.map(drop)
     }
 
@@ -114,6 +120,13 @@ impl Hospital {
         );
         Ok(answer)
     }
+}
+
+/// What every hospital knows of its patients.
+fn known(person: &Person) -> Value {
+    json!({
+        "name": person.name, "gender": person.gender, "yearOfBirth": person.year_of_birth, "mobile": person.mobile,
+    })
 }
 
 fn path(visit: &Visit) -> String {

@@ -1,6 +1,6 @@
 //! `kadi demo`: the main job, alone on one machine. A local ABDM and the bridge start on an embedded store in a temporary
-//! folder; a hospital's system (this command, by the API only) puts patients and visits in; patients grant consent; an HIU
-//! asks, receives, decrypts. At the end every record must be there, byte for byte.
+//! folder; a hospital's system (this command, by the API only) puts patients and visits in; visits are linked by the
+//! hospital, or by the patient, who finds them from their app; patients grant consent; an HIU asks, receives, decrypts. At the end every record must be there, byte for byte.
 
 mod hospital;
 mod report;
@@ -9,16 +9,19 @@ mod stage;
 
 use std::process::ExitCode;
 
+use ::sandbox::Person;
 use abdm::clock::SystemClock;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use super::signals::Signals;
 use super::{Common, output, runtime};
 use hospital::Hospital;
 use report::{Outcome, Report};
+use samples::Visit;
 use stage::Stage;
 
-/// Watch the whole exchange on this machine: visits in, linked at a local ABDM, consent, encrypted records out
+/// Watch the whole exchange on this machine: visits in, linked and discovered, consent, encrypted records out
 ///
 /// Nothing outside this machine is reached and nothing is left behind. Exit code 0 only if every record arrived intact.
 #[derive(Debug, Args)]
@@ -51,13 +54,45 @@ pub fn run(common: &Common, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// The patient finds their visits from their app, chooses all and types the OTP.
+async fn discover(
+    stage: &Stage,
+    hospital: &Hospital,
+    person: &Person,
+    visits: &[&Visit],
+) -> anyhow::Result<()> {
+    stage::step(&format!(
+        "{} searches the hospital in their app; Kadi knows them by mobile number, gender, year of birth and name",
+        person.name
+    ));
+    let found = stage.search(&person.abha_address).await?;
+    let offered = found.care_contexts();
+    let wanted = visits.iter().map(|visit| visit.reference.as_str()).collect();
+    ensure!(
+        offered == wanted,
+        "{} of {} visits were found",
+        offered.intersection(&wanted).count(),
+        visits.len()
+    );
+    stage::step(&format!("{} visits found; all are chosen, and an OTP goes out by SMS", visits.len()));
+    stage.link_all(&found).await?;
+    for visit in visits {
+        hospital.until_linked(visit).await?;
+    }
+    stage::step(&format!("{} visits linked by the patient", visits.len()));
+    Ok(())
+}
+
 async fn play(stage: &Stage, hospital: &Hospital) -> anyhow::Result<Report> {
     stage::step("The hospital registers its facility, and its patients with their visits");
     hospital.register_facility().await?;
     let patients = stage.patients();
-    for (reference, person) in &patients {
+    // One has not told the hospital their ABHA: those visits only the patient can link.
+    let (searching, known) = patients.split_last().context("the local ABDM knows nobody")?;
+    for (reference, person) in known {
         hospital.put_patient(reference, person).await?;
     }
+    hospital.put_patient_without_abha(&searching.0, &searching.1).await?;
     let visits = samples::visits(&patients);
     let mut kept = Vec::new();
     for visit in &visits {
@@ -70,10 +105,12 @@ async fn play(stage: &Stage, hospital: &Hospital) -> anyhow::Result<Report> {
     ));
 
     stage::step("Kadi asks ABDM for link tokens and links the visits; ABDM confirms by callback");
-    for visit in &visits {
+    let (own, others): (Vec<_>, Vec<_>) = visits.iter().partition(|visit| visit.patient == searching.0);
+    for visit in &others {
         hospital.until_linked(visit).await?;
     }
-    stage::step(&format!("{} visits linked", visits.len()));
+    stage::step(&format!("{} visits linked by the hospital", others.len()));
+    discover(stage, hospital, &searching.1, &own).await?;
 
     let mut outcomes = Vec::new();
     for (reference, person) in &patients {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use ::sandbox::{
-    ConsentWanted, Handle, Person, RecordsWanted, Sandbox, SandboxConfig, Transfer, TransferState,
+    Choice, ConsentWanted, DiscoveryWanted, Handle, Linking, LinkingState, Person, RecordsWanted, Sandbox,
+    SandboxConfig, Transfer, TransferState,
 };
 use abdm::clock::SharedClock;
 use anyhow::{Context as _, ensure};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::output;
@@ -19,6 +21,8 @@ pub const FACILITY: &str = "IN2810014366";
 /// Its name.
 pub const FACILITY_NAME: &str = "Kadi Demo Hospital";
 
+/// What was sent by SMS, in the stage's folder.
+const SMS: &str = "sms.jsonl";
 const PATIENCE: Duration = Duration::from_mins(1);
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -28,7 +32,7 @@ pub struct Stage {
     bridge: Running,
     /// The hospital's API key.
     pub key: SecretString,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Says what happens now.
@@ -51,7 +55,7 @@ impl Stage {
         let mut tx = bridge.bridge.store.begin().await?;
         let (_, key) = tx.create_key(None).await?;
         tx.commit().await?;
-        Ok(Self { abdm, bridge, key: SecretString::from(key), _folder: folder })
+        Ok(Self { abdm, bridge, key: SecretString::from(key), folder })
     }
 
     /// Where the API is.
@@ -67,6 +71,34 @@ impl Stage {
             .enumerate()
             .map(|(place, person)| (format!("MRN-{:04}", 1001 + place), person))
             .collect()
+    }
+
+    /// The patient searches the facility, and has its answer.
+    pub async fn search(&self, address: &str) -> anyhow::Result<Linking> {
+        let wanted = DiscoveryWanted {
+            abha_address: address.to_owned(),
+            hip_id: FACILITY.to_owned(),
+            ..DiscoveryWanted::default()
+        };
+        let begun = self.abdm.state().discover(&wanted)?;
+        self.linking(&begun.transaction_id, LinkingState::Discovered).await
+    }
+
+    /// The patient chooses everything that was found, and types the OTP that came by SMS.
+    pub async fn link_all(&self, found: &Linking) -> anyhow::Result<Linking> {
+        self.abdm.state().init_link(&found.transaction_id, &Choice::default())?;
+        self.linking(&found.transaction_id, LinkingState::OtpSent).await?;
+        let sent = std::fs::read_to_string(self.folder.path().join(SMS)).context("no SMS was sent")?;
+        let message: Value = serde_json::from_str(sent.lines().last().context("no SMS was sent")?)?;
+        let otp = message.get("otp").context("an SMS holds no OTP")?;
+        self.abdm.state().confirm_link(&found.transaction_id, otp)?;
+        self.linking(&found.transaction_id, LinkingState::Linked).await
+    }
+
+    async fn linking(&self, transaction: &str, wanted: LinkingState) -> anyhow::Result<Linking> {
+        let linking = self.abdm.state().linking_in(transaction, &[wanted], PATIENCE).await?;
+        ensure!(linking.state == wanted, "the patient's linking stands at {:?}", linking.state);
+        Ok(linking)
     }
 
     /// The patient grants consent for everything linked, and the HIU asks for it.
@@ -132,6 +164,9 @@ url = "sqlite://{place}/kadi.db"
 url = "file://{place}/objects"
 [keys]
 url = "file://{place}/master.key"
+[sms]
+kind = "file"
+url = "{place}/{SMS}"
 "#
     );
     let path = folder.path().join("kadi.toml");

@@ -17,6 +17,7 @@ use super::super::problem::Problem;
 use super::exchanges::{Row, row};
 use super::page::{NoPage, Who, render};
 use super::session::SignedIn;
+use super::transfer::{self, Transfer};
 use super::words;
 use crate::flows::consent::as_of;
 
@@ -36,6 +37,7 @@ struct Page {
     attempts: Vec<Attempt>,
     /// Where the consent stands that it is about, if it is about one.
     consent: Option<Consent>,
+    transfer: Option<Transfer>,
     /// Whether it can be run again.
     replay: bool,
 }
@@ -77,6 +79,7 @@ pub async fn page(
     let exchange = exchange.ok_or_else(Problem::not_found)?;
     let attempts = attempts(&mut tx, &exchange).await?;
     let consent = consent(&mut tx, &exchange).await?;
+    let transfer = transfer::of(&mut tx, &exchange).await?;
     let actor = signed_in.caller.actor();
     tx.audit(&exchange.facility, &actor, "exchange viewed", &exchange.id.to_string()).await?;
     tx.commit().await?;
@@ -95,6 +98,7 @@ pub async fn page(
         ended: exchange.ended_at.map(words::moment),
         attempts,
         consent,
+        transfer,
         replay: matches!(exchange.state, ExchangeState::Refused | ExchangeState::Overdue),
         row: row(exchange, app.clock.now(), false),
     })

@@ -10,6 +10,7 @@ mod page;
 mod queue;
 mod session;
 mod sign_in;
+mod transfer;
 mod words;
 
 use axum::Router;
