@@ -52,11 +52,11 @@ pub enum StoreError {
         /// Whether asking again later may help.
         may_pass: bool,
     },
-    /// The schema is newer than this program.
-    #[error("the database has schema version {found}, this program knows {known}: start a newer version")]
+    /// The schema is too new for this program.
+    #[error("the database needs schema version {needed}, this program knows {known}: start a newer version")]
     SchemaTooNew {
-        /// What the database says.
-        found: i64,
+        /// What the database needs a program to know.
+        needed: i64,
         /// The newest that this program knows.
         known: i64,
     },

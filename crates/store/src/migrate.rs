@@ -2,7 +2,8 @@
 //! first. A script is one text for both databases.
 //!
 //! A migration must leave the previous version of the program able to work: add, never rename or drop in the
-//! same release.
+//! same release. A program that finds more than it knows works on, unless the database needs one that knows more: during a
+//! rolling upgrade an older instance may be started again, and an upgrade may be taken back.
 
 use crate::Store;
 use crate::database::args;
@@ -23,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0011_master_key.sql"),
     include_str!("../migrations/0012_consent.sql"),
     include_str!("../migrations/0013_md5.sql"),
+    include_str!("../migrations/0014_needed.sql"),
 ];
 
 /// How often the first table is tried. Who comes second finds it made.
@@ -58,7 +60,13 @@ impl Store {
             let row = tx.one("SELECT version FROM schema_version WHERE id = 1 {for update}", args![]).await?;
             let found = row.int("version")?;
             if found > known {
-                return Err(StoreError::SchemaTooNew { found, known });
+                let row = tx.one("SELECT needed FROM schema_version WHERE id = 1", args![]).await?;
+                let needed = row.int("needed")?;
+                if needed > known {
+                    return Err(StoreError::SchemaTooNew { needed, known });
+                }
+                tracing::warn!(found, known, "the database was upgraded by a newer version; this one works on");
+                return Ok(());
             }
             let Some(script) = usize::try_from(found).ok().and_then(|found| MIGRATIONS.get(found)) else {
                 return Ok(());
