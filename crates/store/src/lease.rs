@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::Store;
 use crate::database::{Row, Tx, args};
 use crate::error::{Result, StoreError};
+use crate::lane::Lane;
 use crate::wake::Queue;
 
 /// The right to work on a row.
@@ -129,19 +130,18 @@ impl Store {
         Ok(received)
     }
 
-    /// Leases up to `limit` replies and transfers that are due; for what a facility begins itself see
-    /// [`Tx::lease_own_calls`]. The `REQUEST-ID` of each is on disk when this returns, because
-    /// its callback may arrive before the call has returned.
-    pub async fn lease_outbox(&self, limit: u32) -> Result<Vec<Sending>> {
+    /// Leases up to `limit` rows of a lane that are due, except of [`Lane::Own`]: for that see [`Tx::lease_own_calls`]. The
+    /// `REQUEST-ID` of each is on disk when this returns, because its callback may arrive before the call has returned.
+    pub async fn lease_outbox(&self, lane: Lane, limit: u32) -> Result<Vec<Sending>> {
         let mut tx = self.begin().await?;
         let now = tx.now();
         let rows = tx
             .all(
                 "UPDATE outbox SET owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1 \
-                 WHERE id IN (SELECT id FROM outbox WHERE state = 'pending' AND lane = 0 AND due_at <= $3 \
+                 WHERE id IN (SELECT id FROM outbox WHERE state = 'pending' AND lane = $5 AND due_at <= $3 \
                    AND (lease_until IS NULL OR lease_until < $3) ORDER BY due_at, id LIMIT $4 {skip locked}) \
                  RETURNING id, facility_id, exchange_id, kind, subject, body, attempts, fence",
-                args![&self.inner.instance, now + self.inner.lease, now, limit],
+                args![&self.inner.instance, now + self.inner.lease, now, limit, lane.number()],
             )
             .await?;
         let leased = tx.begin_attempts(&rows).await?;
@@ -213,17 +213,8 @@ impl Tx {
         held(put_back)
     }
 
-    /// Puts a reply or a transfer in the outbox: it leaves as soon as it is due.
-    pub async fn enqueue(&mut self, call: &Call) -> Result<()> {
-        self.enqueue_in(0, call).await
-    }
-
-    /// Puts a call in the outbox that the facility begins itself: it leaves when it is due, at the facility's pace.
-    pub async fn enqueue_own(&mut self, call: &Call) -> Result<()> {
-        self.enqueue_in(1, call).await
-    }
-
-    async fn enqueue_in(&mut self, lane: i64, call: &Call) -> Result<()> {
+    /// Puts something in the outbox, to leave by a lane of it as soon as it is due.
+    pub async fn enqueue(&mut self, lane: Lane, call: &Call) -> Result<()> {
         let body = self.inner.keys()?.seal_packed("call", &call.body)?;
         let now = self.now();
         self.execute(
@@ -238,11 +229,11 @@ impl Tx {
                 body,
                 call.due_at,
                 now,
-                lane
+                lane.number()
             ],
         )
         .await?;
-        self.wake(if lane == 0 { Queue::Outbox } else { Queue::Calls });
+        self.wake(lane.queue());
         Ok(())
     }
 
@@ -295,8 +286,9 @@ impl Tx {
             args![id.to_string(), due_at],
         )
         .await?;
-        self.wake(Queue::Outbox);
-        self.wake(Queue::Calls);
+        for queue in [Queue::Outbox, Queue::Calls, Queue::Transfers, Queue::Texts] {
+            self.wake(queue);
+        }
         Ok(())
     }
 

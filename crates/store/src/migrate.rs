@@ -60,12 +60,16 @@ impl Store {
             let row = tx.one("SELECT version FROM schema_version WHERE id = 1 {for update}", args![]).await?;
             let found = row.int("version")?;
             if found > known {
-                let row = tx.one("SELECT needed FROM schema_version WHERE id = 1", args![]).await?;
-                let needed = row.int("needed")?;
+                let row = tx.one("SELECT version FROM schema_version WHERE id = 2", args![]).await?;
+                let needed = row.int("version")?;
                 if needed > known {
                     return Err(StoreError::SchemaTooNew { needed, known });
                 }
-                tracing::warn!(found, known, "the database was upgraded by a newer version; this one works on");
+                tracing::warn!(
+                    found,
+                    known,
+                    "the database was upgraded by a newer version; this one works on"
+                );
                 return Ok(());
             }
             let Some(script) = usize::try_from(found).ok().and_then(|found| MIGRATIONS.get(found)) else {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::database::{Tx, args};
 use crate::error::{Result, StoreError};
+use crate::lane::Lane;
 use crate::lease::Sending;
 
 /// Calls that a facility began and that have not ended; each counted up to the limit asked for.
@@ -72,9 +73,9 @@ impl Tx {
         let rows = self
             .all(
                 "SELECT f.id FROM facility f WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.facility_id = f.id \
-                 AND o.state = 'pending' AND o.lane = 1 AND o.due_at <= $1 \
+                 AND o.state = 'pending' AND o.lane = $2 AND o.due_at <= $1 \
                  AND (o.lease_until IS NULL OR o.lease_until < $1)) ORDER BY f.id",
-                args![now],
+                args![now, Lane::Own.number()],
             )
             .await?;
         rows.iter().map(|row| row.parse("id")).collect()
@@ -89,11 +90,11 @@ impl Tx {
         let rows = self
             .all(
                 "UPDATE outbox SET owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1 \
-                 WHERE id IN (SELECT id FROM outbox WHERE facility_id = $5 AND state = 'pending' AND lane = 1 \
+                 WHERE id IN (SELECT id FROM outbox WHERE facility_id = $5 AND state = 'pending' AND lane = $6 \
                    AND due_at <= $3 AND (lease_until IS NULL OR lease_until < $3) \
                    ORDER BY due_at, id LIMIT $4 {skip locked}) \
                  RETURNING id, facility_id, exchange_id, kind, subject, body, attempts, fence",
-                args![instance, until, now, limit, facility.as_str()],
+                args![instance, until, now, limit, facility.as_str(), Lane::Own.number()],
             )
             .await?;
         self.begin_attempts(&rows).await
@@ -117,8 +118,8 @@ impl Tx {
         let row = self
             .one(
                 "SELECT COUNT(*) AS calls FROM (SELECT 1 AS one FROM outbox WHERE facility_id = $1 \
-                 AND state = $2 AND lane = 1 AND due_at <= $3 LIMIT $4) AS open",
-                args![facility.as_str(), state, due_by, most],
+                 AND state = $2 AND lane = $5 AND due_at <= $3 LIMIT $4) AS open",
+                args![facility.as_str(), state, due_by, most, Lane::Own.number()],
             )
             .await?;
         u32::try_from(row.int("calls")?).map_err(|error| StoreError::corrupt("calls", error))

@@ -1,5 +1,5 @@
-//! Forgetting what nobody needs any more: ended exchanges with their messages, events and what came of them. Patients,
-//! visits, records, consents and the audit trail stay.
+//! Forgetting what nobody needs any more: ended exchanges with their messages, events and what came of them, shared
+//! profiles. Patients, visits, records, consents and the audit trail stay.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -22,7 +22,8 @@ const OF_EXCHANGES: [&str; 5] = [
 ];
 
 /// What stands by itself.
-const OTHERS: [&str; 2] = [
+const OTHERS: [&str; 3] = [
+    "DELETE FROM share WHERE id IN (SELECT id FROM share WHERE id < $1 ORDER BY id LIMIT $2)",
     "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < $1 ORDER BY id LIMIT $2)",
     "DELETE FROM webhook_delivery WHERE id IN (SELECT id FROM webhook_delivery WHERE id < $1 \
      AND state <> 'pending' ORDER BY id LIMIT $2)",

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 pub enum Queue {
     /// A callback to work on.
     Inbox,
-    /// A reply or a transfer to send.
+    /// A reply to send.
     Outbox,
     /// A call of the facility's own to make.
     Calls,
@@ -20,11 +20,23 @@ pub enum Queue {
     Backfill,
     /// An event to be told to a webhook.
     Webhooks,
+    /// A transfer to serve.
+    Transfers,
+    /// A text to send.
+    Texts,
 }
 
 impl Queue {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Inbox, Self::Outbox, Self::Calls, Self::Events, Self::Backfill, Self::Webhooks];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Inbox,
+        Self::Outbox,
+        Self::Calls,
+        Self::Events,
+        Self::Backfill,
+        Self::Webhooks,
+        Self::Transfers,
+        Self::Texts,
+    ];
 
     fn bit(self) -> u8 {
         match self {
@@ -34,6 +46,8 @@ impl Queue {
             Self::Events => 8,
             Self::Backfill => 16,
             Self::Webhooks => 32,
+            Self::Transfers => 64,
+            Self::Texts => 128,
         }
     }
 
@@ -47,6 +61,8 @@ impl Queue {
             Self::Events => "events",
             Self::Backfill => "backfill",
             Self::Webhooks => "webhooks",
+            Self::Transfers => "transfers",
+            Self::Texts => "texts",
         }
     }
 }
@@ -78,6 +94,8 @@ pub(crate) struct Signals {
     events: Notify,
     backfill: Notify,
     webhooks: Notify,
+    transfers: Notify,
+    texts: Notify,
     others: Others,
 }
 
@@ -131,6 +149,8 @@ impl Signals {
             Queue::Events => &self.events,
             Queue::Backfill => &self.backfill,
             Queue::Webhooks => &self.webhooks,
+            Queue::Transfers => &self.transfers,
+            Queue::Texts => &self.texts,
         }
     }
 
@@ -143,10 +163,8 @@ impl Signals {
     /// All but events have one dispatcher each, which keeps a missed bell; events have many listeners.
     pub(crate) fn wake(&self, queue: Queue) {
         match queue {
-            Queue::Inbox | Queue::Outbox | Queue::Calls | Queue::Backfill | Queue::Webhooks => {
-                self.of(queue).notify_one();
-            }
             Queue::Events => self.of(queue).notify_waiters(),
+            _ => self.of(queue).notify_one(),
         }
     }
 }

@@ -43,7 +43,7 @@ use domain::problem::Problem;
 use domain::reference::CareContextRef;
 use domain::token_desk::Limits;
 use jiff::Timestamp;
-use store::{Call, Exchange, Made, Received, Sending, StoreError, Tx};
+use store::{Call, Exchange, Lane, Made, Received, Sending, StoreError, Tx};
 use uuid::Uuid;
 
 pub use outcome::{problem, silence};
@@ -292,8 +292,8 @@ pub(crate) async fn begin(
     };
     // What ABDM answers by callback leaves at the facility's pace; the notice that ends a transfer has a deadline.
     match operation.callback() {
-        Some(_) => tx.enqueue_own(&call).await?,
-        None => tx.enqueue(&call).await?,
+        Some(_) => tx.enqueue(Lane::Own, &call).await?,
+        None => tx.enqueue(Lane::Replies, &call).await?,
     }
     Ok(id)
 }
@@ -325,7 +325,7 @@ pub(crate) async fn reply(
         body,
         due_at: tx.now(),
     };
-    tx.enqueue(&call).await?;
+    tx.enqueue(Lane::Replies, &call).await?;
     Ok(())
 }
 

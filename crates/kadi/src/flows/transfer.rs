@@ -29,7 +29,9 @@ use domain::reference::PatientRef;
 use domain::transfer::{
     Candidate, Covered, HiStatus, Nothing, Tally, TransferStatus, Visit, outcome as transfer_outcome, select,
 };
-use store::{Call, PageEntry, Received, Sending, Shareable, ShareableRecord, Transfer, TransferContext, Tx};
+use store::{
+    Call, Lane, PageEntry, Received, Sending, Shareable, ShareableRecord, Transfer, TransferContext, Tx,
+};
 
 use super::{Answer, Ctx, Findings, Result, outcome, permit, problem};
 
@@ -193,7 +195,7 @@ async fn serve(tx: &mut Tx, facility: &Facility, transfer: &Transfer) -> Result<
         body: Vec::new(),
         due_at: tx.now(),
     };
-    Ok(tx.enqueue(&call).await?)
+    Ok(tx.enqueue(Lane::Transfers, &call).await?)
 }
 
 /// The deadline has passed before ABDM had our reply: the pages are settled as they are, and the gateway is told.

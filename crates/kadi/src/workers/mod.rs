@@ -20,7 +20,7 @@ mod webhooks;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::Queue;
+use store::{Lane, Queue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,8 +41,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Callbacks worked on at once.
 const INBOX_AT_ONCE: usize = 32;
-/// Replies and transfers under way at once.
-const OUTBOX_AT_ONCE: usize = 64;
+/// Replies under way at once. ABDM takes 100 ms for one and more.
+const REPLIES_AT_ONCE: usize = 128;
+/// Transfers served at once; the pages under way have a bound of their own (`[transfer] memory`).
+const TRANSFERS_AT_ONCE: usize = 64;
+/// Texts under way at once.
+const TEXTS_AT_ONCE: usize = 32;
 /// Calls of the facilities' own under way at once: few enough to leave replies their room.
 const OWN_AT_ONCE: usize = 32;
 /// How often a transaction that met another is run again.
@@ -52,7 +56,11 @@ const CONTENDED_TRIES: u32 = 10;
 /// when.
 pub fn start(bridge: &Arc<Bridge>, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(inbox::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
-    tasks.spawn(outbox::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
+    for lane in
+        [(Lane::Replies, REPLIES_AT_ONCE), (Lane::Transfers, TRANSFERS_AT_ONCE), (Lane::Texts, TEXTS_AT_ONCE)]
+    {
+        tasks.spawn(outbox::run(Arc::clone(bridge), lane, tasks.clone(), stop.clone()));
+    }
     tasks.spawn(webhooks::run(Arc::clone(bridge), stop.clone()));
     tasks.spawn(own_calls::run(Arc::clone(bridge), tasks.clone(), stop.clone()));
     tasks.spawn(backfill::run(Arc::clone(bridge), stop.clone()));

@@ -1,5 +1,6 @@
-//! Sends what is on disk: prepare, send, classify, record. This dispatcher takes replies and transfers, which somebody
-//! waits for; what a facility begins itself has its own, [`super::own_calls`], which sends by the same steps.
+//! Sends what is on disk: prepare, send, classify, record. There is a dispatcher for each lane, as a transfer takes as long as
+//! its receiver, and a patient waits for a reply; what a facility begins itself has its own, [`super::own_calls`], which sends
+//! by the same steps.
 
 use std::sync::Arc;
 
@@ -9,25 +10,30 @@ use abdm::id::LinkToken;
 use abdm::path::{Operation, Version};
 use abdm::time::AbdmTime;
 use abdm::wire::v05;
-use store::{Queue, Sending, StoreError};
+use store::{Lane, Sending, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    CONTENDED_TRIES, OUTBOX_AT_ONCE, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, make_room, pages,
-    room, sms,
+    CONTENDED_TRIES, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, make_room, pages, room, sms,
 };
 use crate::bridge::Bridge;
 use crate::flows::user_link::SMS;
 use crate::flows::{self, FlowError, TRANSFER, link, link_token};
 use crate::metrics;
 
-pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: CancellationToken) {
-    let permits = Arc::new(Semaphore::new(OUTBOX_AT_ONCE));
+/// Sends what leaves by `lane`, so much at once.
+pub(super) async fn run(
+    bridge: Arc<Bridge>,
+    (lane, at_once): (Lane, usize),
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) {
+    let permits = Arc::new(Semaphore::new(at_once));
     while !stop.is_cancelled() {
         let room = room(&permits);
-        let leased = match bridge.store.lease_outbox(room).await {
+        let leased = match bridge.store.lease_outbox(lane, room).await {
             Ok(leased) => leased,
             Err(error) => {
                 tracing::error!(error = %error, "the outbox cannot be read");
@@ -42,12 +48,12 @@ pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: Cancellat
             let (bridge, permits, stop) = (Arc::clone(&bridge), Arc::clone(&permits), stop.clone());
             tasks.spawn(async move {
                 work(&bridge, sending, &stop).await;
-                make_room(&bridge, Queue::Outbox, &permits, permit);
+                make_room(&bridge, lane.queue(), &permits, permit);
             });
         }
         if idle || permits.available_permits() == 0 {
             tokio::select! {
-                () = bridge.store.woken(Queue::Outbox) => {}
+                () = bridge.store.woken(lane.queue()) => {}
                 () = bridge.clock.sleep(POLL) => {}
                 () = stop.cancelled() => {}
             }

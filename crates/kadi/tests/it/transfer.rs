@@ -127,7 +127,7 @@ on_both_databases! {
         let records = prepare(&tx, &patient, &context, &ONE);
         visits::put(&ctx, &mut tx, &facility(), (&patient, &context), Some(records)).await.unwrap();
         tx.commit().await.unwrap();
-        store.lease_outbox(100).await.unwrap();
+        store.lease_outbox(store::Lane::Replies, 100).await.unwrap();
         let consent = Uuid::new_v4().to_string();
         deal_with(&store, &ctx, CONSENT, grant(&consent)).await;
 
@@ -267,7 +267,7 @@ async fn deal_with(store: &store::Store, ctx: &Ctx<'_>, path: &'static str, body
     let mut tx = store.begin().await.unwrap();
     flows::on_callback(ctx, &mut tx, &received).await.unwrap();
     tx.commit().await.unwrap();
-    let sending = store.lease_outbox(10).await.unwrap();
+    let sending = store.lease_outbox(store::Lane::Replies, 10).await.unwrap();
     assert_eq!(sending.len(), 1, "one reply");
     serde_json::from_slice(&sending[0].body).unwrap()
 }

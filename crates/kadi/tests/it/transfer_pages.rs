@@ -319,3 +319,20 @@ on_both_databases! {
         world.assert_clean().await;
     }
 }
+
+#[tokio::test]
+async fn receivers_that_take_their_time_hold_up_no_reply() {
+    let patience = "[transfer]\npush_timeout = '1h'";
+    let world = World::with(TestDatabase::sqlite(), SandboxConfig::default(), patience).await;
+    world.linked().await;
+    let consent = world.granted(ConsentWanted::default()).await;
+    // None of its pages is answered.
+    let hiu = Hiu::new().await;
+    let wanted =
+        RecordsWanted { data_push_url: Some(hiu.url.clone()), ..RecordsWanted::under(&consent.consent_id) };
+    // More than anybody works on at once.
+    for _ in 0..200 {
+        world.sandbox.state().request_records(&wanted).unwrap();
+    }
+    world.until(async || (world.calls(ON_REQUEST).len() >= 200).then_some(())).await;
+}

@@ -91,10 +91,10 @@ on_both_databases! {
         let incoming = Exchange { direction: Direction::In, ..exchange(&world.store) };
         open(&world.store, &[outgoing.clone(), incoming.clone()]).await;
         let mut tx = world.store.begin().await.unwrap();
-        tx.enqueue(&call(&world.store, outgoing.id)).await.unwrap();
-        tx.enqueue(&call(&world.store, incoming.id)).await.unwrap();
+        tx.enqueue(store::Lane::Replies, &call(&world.store, outgoing.id)).await.unwrap();
+        tx.enqueue(store::Lane::Replies, &call(&world.store, incoming.id)).await.unwrap();
         tx.commit().await.unwrap();
-        let sent = world.store.lease_outbox(10).await.unwrap();
+        let sent = world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap();
         let ours = sent.iter().find(|sending| sending.exchange == outgoing.id).unwrap();
         let mut tx = world.store.read().await.unwrap();
         let shown = tx.exchange(outgoing.id).await.unwrap().unwrap().request_id;

@@ -52,7 +52,7 @@ async fn no_call_is_leased_to_two_senders_of_two_instances() {
     let other = world.another_instance().await;
     let mut tx = world.store.begin().await.unwrap();
     for _ in 0..100 {
-        tx.enqueue(&call(&world.store, world.store.new_id())).await.unwrap();
+        tx.enqueue(store::Lane::Replies, &call(&world.store, world.store.new_id())).await.unwrap();
     }
     tx.commit().await.unwrap();
     let senders = (0..6).map(|n| {
@@ -60,7 +60,7 @@ async fn no_call_is_leased_to_two_senders_of_two_instances() {
         tokio::spawn(async move {
             let mut ids = Vec::new();
             loop {
-                let calls = store.lease_outbox(5).await.unwrap();
+                let calls = store.lease_outbox(store::Lane::Replies, 5).await.unwrap();
                 if calls.is_empty() {
                     return ids;
                 }
@@ -69,7 +69,9 @@ async fn no_call_is_leased_to_two_senders_of_two_instances() {
         })
     });
     let mut ids = try_join_all(senders).await.unwrap().concat();
-    ids.extend(world.store.lease_outbox(100).await.unwrap().into_iter().map(|call| call.id));
+    ids.extend(
+        world.store.lease_outbox(store::Lane::Replies, 100).await.unwrap().into_iter().map(|call| call.id),
+    );
     assert_eq!(ids.len(), 100);
     ids.sort_unstable();
     ids.dedup();
@@ -97,14 +99,15 @@ async fn what_the_last_process_held_is_free_at_once_on_sqlite() {
     let world = World::new(TestDatabase::sqlite()).await;
     intake(&world.store).store(callback("r1")).await.unwrap();
     let mut tx = world.store.begin().await.unwrap();
-    tx.enqueue(&call(&world.store, world.store.new_id())).await.unwrap();
+    tx.enqueue(store::Lane::Replies, &call(&world.store, world.store.new_id())).await.unwrap();
     tx.commit().await.unwrap();
-    let (received, sending) = (lease_one(&world.store).await, world.store.lease_outbox(10).await.unwrap());
+    let (received, sending) =
+        (lease_one(&world.store).await, world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap());
     assert_eq!(sending.len(), 1);
     let next = world.another_instance().await;
     let again = lease_one(&next).await;
     assert_eq!((again.request_id, again.attempts), (received.request_id, 2));
-    assert_eq!(next.lease_outbox(10).await.unwrap().len(), 1);
+    assert_eq!(next.lease_outbox(store::Lane::Replies, 10).await.unwrap().len(), 1);
     let mut tx = world.store.begin().await.unwrap();
     assert!(matches!(tx.finish_received(received.lease).await, Err(StoreError::LeaseLost)));
 }

@@ -16,7 +16,7 @@ async fn work(store: Store) {
     for number in 1..=3 {
         let mut tx = store.begin().await.unwrap();
         tx.put_patient(&facility_id(), &patient(&format!("p{number}"))).await.unwrap();
-        tx.enqueue(&call(&store, store.new_id())).await.unwrap();
+        tx.enqueue(store::Lane::Replies, &call(&store, store.new_id())).await.unwrap();
         tx.raise(&facility_id(), EventType::PatientLinked, json!({})).await.unwrap();
         tx.commit().await.unwrap();
     }
@@ -42,7 +42,7 @@ async fn done(world: &World) -> usize {
     }
     let events = tx.events_after(&facility_id(), None, 10).await.unwrap().len();
     drop(tx);
-    let calls = store.lease_outbox(10).await.unwrap().len();
+    let calls = store.lease_outbox(store::Lane::Replies, 10).await.unwrap().len();
     assert_eq!((events, calls), (patients, patients), "all or nothing");
     patients
 }
@@ -109,16 +109,16 @@ on_both_databases! {
     async fn a_call_that_was_leased_by_the_dead_is_sent_by_the_next(database: TestDatabase) {
         let world = World::new(database).await;
         let mut tx = world.store.begin().await.unwrap();
-        tx.enqueue(&call(&world.store, world.store.new_id())).await.unwrap();
+        tx.enqueue(store::Lane::Replies, &call(&world.store, world.store.new_id())).await.unwrap();
         tx.commit().await.unwrap();
         let switch = Arc::new(KillSwitch::after_commit(1));
         let store = world.instance_with(&switch).await;
-        let process = tokio::spawn(async move { store.lease_outbox(10).await.unwrap().len() });
+        let process = tokio::spawn(async move { store.lease_outbox(store::Lane::Replies, 10).await.unwrap().len() });
         switch.died().await;
         process.abort();
         let next = world.another_instance().await;
         world.pass(Duration::from_millis(15_001));
-        let taken = next.lease_outbox(10).await.unwrap();
+        let taken = next.lease_outbox(store::Lane::Replies, 10).await.unwrap();
         assert_eq!(taken[0].attempts, 2);
         let mut tx = next.read().await.unwrap();
         assert_eq!(tx.attempts(taken[0].id).await.unwrap().len(), 2, "the unknown attempt is not forgotten");

@@ -53,14 +53,14 @@ on_both_databases! {
 
     async fn a_schema_from_the_future_is_refused(database: TestDatabase) {
         Store::open(options(&database, 7)).await.unwrap().close().await;
-        run(&database, "UPDATE schema_version SET version = 9999, needed = 9999").await;
+        run(&database, "UPDATE schema_version SET version = 9999").await;
         let refused = Store::open(options(&database, 7)).await;
         assert!(matches!(refused, Err(StoreError::SchemaTooNew { needed: 9999, .. })), "{refused:?}");
     }
 
     async fn what_a_newer_version_added_does_not_stop_an_older_one_that_is_started_again(database: TestDatabase) {
         Store::open(options(&database, 7)).await.unwrap().close().await;
-        run(&database, "UPDATE schema_version SET version = 9999").await;
+        run(&database, "UPDATE schema_version SET version = 9999 WHERE id = 1").await;
         run(&database, "ALTER TABLE patient ADD COLUMN of_the_future BIGINT").await;
         let store = Store::open(options(&database, 7)).await.unwrap();
         let mut tx = store.begin().await.unwrap();

@@ -11,7 +11,7 @@ const JUST_OVER_A_LEASE: Duration = Duration::from_millis(15_001);
 
 async fn enqueue(store: &Store, call: &Call) {
     let mut tx = store.begin().await.unwrap();
-    tx.enqueue(call).await.unwrap();
+    tx.enqueue(store::Lane::Replies, call).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -22,7 +22,7 @@ async fn enqueued(world: &World) -> Call {
 }
 
 async fn lease_one(store: &Store) -> Sending {
-    let mut leased = store.lease_outbox(10).await.unwrap();
+    let mut leased = store.lease_outbox(store::Lane::Replies, 10).await.unwrap();
     assert_eq!(leased.len(), 1, "calls due in the outbox");
     leased.remove(0)
 }
@@ -54,7 +54,7 @@ on_both_databases! {
         let later = Call { due_at: at("2026-01-15T10:07:00Z"), ..call(&world.store, Uuid::nil()) };
         enqueue(&world.store, &later).await;
         world.pass(Duration::from_secs(419));
-        assert!(world.store.lease_outbox(10).await.unwrap().is_empty());
+        assert!(world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap().is_empty());
         world.pass(Duration::from_secs(1));
         lease_one(&world.store).await;
     }
@@ -62,9 +62,9 @@ on_both_databases! {
     async fn a_call_of_a_transaction_that_failed_is_never_sent(database: TestDatabase) {
         let world = World::new(database).await;
         let mut tx = world.store.begin().await.unwrap();
-        tx.enqueue(&call(&world.store, Uuid::nil())).await.unwrap();
+        tx.enqueue(store::Lane::Replies, &call(&world.store, Uuid::nil())).await.unwrap();
         drop(tx);
-        assert!(world.store.lease_outbox(10).await.unwrap().is_empty());
+        assert!(world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap().is_empty());
     }
 
     async fn the_attempt_is_on_disk_before_it_is_made(database: TestDatabase) {
@@ -84,7 +84,7 @@ on_both_databases! {
         tx.end_attempt(first.request_id, "503").await.unwrap();
         assert!(tx.put_back_sending(first.lease, at("2026-01-15T10:00:01Z")).await.unwrap());
         tx.commit().await.unwrap();
-        assert!(world.store.lease_outbox(10).await.unwrap().is_empty(), "not before its time");
+        assert!(world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap().is_empty(), "not before its time");
         world.pass(Duration::from_secs(1));
         let second = lease_one(&world.store).await;
         assert_ne!(first.request_id, second.request_id);
@@ -107,7 +107,7 @@ on_both_databases! {
             assert_eq!(made(&world.store, &sending).await.unwrap().state, state);
         }
         world.pass(Duration::from_hours(24));
-        assert!(world.store.lease_outbox(10).await.unwrap().is_empty());
+        assert!(world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap().is_empty());
     }
 
     async fn a_callback_may_be_faster_than_the_answer(database: TestDatabase) {
@@ -145,7 +145,7 @@ on_both_databases! {
         tx.close_call(call.id).await.unwrap();
         assert!(!tx.put_back_sending(sending.lease, at(crate::world::START)).await.unwrap());
         tx.commit().await.unwrap();
-        assert!(world.store.lease_outbox(10).await.unwrap().is_empty());
+        assert!(world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap().is_empty());
     }
 
     async fn a_callback_faster_than_the_answer_may_have_the_call_sent_again(database: TestDatabase) {
@@ -169,7 +169,7 @@ on_both_databases! {
         let mut tx = world.store.begin().await.unwrap();
         tx.resend_call(call.id, at("2026-01-15T10:00:05Z")).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(world.store.lease_outbox(10).await.unwrap().is_empty());
+        assert!(world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap().is_empty());
         world.pass(Duration::from_secs(5));
         assert_eq!(lease_one(&world.store).await.attempts, 2);
     }
@@ -196,7 +196,7 @@ on_both_databases! {
         let sending = lease_one(&world.store).await;
         for _ in 0..4 {
             world.pass(world.store.lease_term());
-            assert!(world.store.lease_outbox(10).await.unwrap().is_empty());
+            assert!(world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap().is_empty());
             world.store.renew(sending.lease).await.unwrap();
         }
         assert!(finish(&world.store, &sending, true).await.unwrap());
@@ -219,9 +219,9 @@ on_both_databases! {
         let calls: Vec<_> = (0..20).map(|_| call(&world.store, exchange)).collect();
         let mut tx = world.store.begin().await.unwrap();
         for call in &calls {
-            tx.enqueue(call).await.unwrap();
+            tx.enqueue(store::Lane::Replies, call).await.unwrap();
         }
-        tx.enqueue(&call(&world.store, world.store.new_id())).await.unwrap();
+        tx.enqueue(store::Lane::Replies, &call(&world.store, world.store.new_id())).await.unwrap();
         let listed = tx.calls_of_exchange(exchange).await.unwrap();
         let ids = |calls: &[Call]| calls.iter().map(|call| call.id).collect::<Vec<_>>();
         assert_eq!(listed.iter().map(|call| call.id).collect::<Vec<_>>(), ids(&calls));

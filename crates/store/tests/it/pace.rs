@@ -18,7 +18,7 @@ async fn enqueue_own(store: &Store, calls: impl IntoIterator<Item = Call>) {
         tx.put_facility(&facility(id.as_str())).await.unwrap();
     }
     for call in calls {
-        tx.enqueue_own(&call).await.unwrap();
+        tx.enqueue(store::Lane::Own, &call).await.unwrap();
     }
     tx.commit().await.unwrap();
 }
@@ -29,9 +29,9 @@ on_both_databases! {
         let own = call(&world.store, world.store.new_id());
         enqueue_own(&world.store, [own.clone()]).await;
         let mut tx = world.store.begin().await.unwrap();
-        tx.enqueue(&call(&world.store, world.store.new_id())).await.unwrap();
+        tx.enqueue(store::Lane::Replies, &call(&world.store, world.store.new_id())).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(world.store.lease_outbox(10).await.unwrap().len(), 1);
+        assert_eq!(world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap().len(), 1);
         let mut tx = world.store.begin().await.unwrap();
         assert_eq!(tx.facilities_with_due_calls().await.unwrap(), [facility_id()]);
         assert!(tx.lease_own_calls(&other_facility(), 10).await.unwrap().is_empty());

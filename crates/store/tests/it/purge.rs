@@ -25,7 +25,7 @@ async fn begun(world: &World) -> Uuid {
         error: None,
     };
     tx.open_exchange(&exchange).await.unwrap();
-    tx.enqueue(&call).await.unwrap();
+    tx.enqueue(store::Lane::Replies, &call).await.unwrap();
     tx.commit().await.unwrap();
     id
 }
@@ -34,7 +34,7 @@ on_both_databases! {
     async fn ended_exchanges_are_forgotten_with_all_that_belongs_to_them(database: TestDatabase) {
         let world = World::new(database).await;
         let (ended, open) = (begun(&world).await, begun(&world).await);
-        let sent = world.store.lease_outbox(10).await.unwrap();
+        let sent = world.store.lease_outbox(store::Lane::Replies, 10).await.unwrap();
         assert_eq!(sent.len(), 2);
         let mut tx = world.store.begin().await.unwrap();
         tx.move_exchange(ended, ExchangeState::Answered, None, None).await.unwrap();

@@ -104,7 +104,9 @@ async fn plant(store: &Store) {
     tx.put_consent(&here, &consent, Some(&abha)).await.unwrap();
     tx.open_transfer(&here, &transfer(), &[], &[]).await.unwrap();
     let calling = call(store, Uuid::nil());
-    tx.enqueue(&Call { body: b"call-about-zebulon".to_vec(), ..calling }).await.unwrap();
+    tx.enqueue(store::Lane::Replies, &Call { body: b"call-about-zebulon".to_vec(), ..calling })
+        .await
+        .unwrap();
     tx.open_exchange(&exchange(&zebulon.name)).await.unwrap();
     let local = LocalCode { system: None, code: "HB".into() };
     let unmapped = NewUnmapped { local, label: Some("test-asked-for-zebulon".into()), count: 1 };

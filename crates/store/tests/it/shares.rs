@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use store::testing::TestDatabase;
 use store::{Share, ShareFilter, Store, StoreError, on_both_databases};
 
-use crate::world::{World, address, facility_id, mobile, other_facility, patient, patient_ref, visit};
+use crate::world::{World, address, at, facility_id, mobile, other_facility, patient, patient_ref, visit};
 
 const LIFE: Duration = Duration::from_mins(30);
 
@@ -62,6 +62,19 @@ async fn numbers_given_by_several_instances_at_once_never_repeat_and_leave_no_ga
 }
 
 on_both_databases! {
+    async fn an_old_share_is_forgotten_and_its_number_is_not_given_again(database: TestDatabase) {
+        let world = World::new(database).await;
+        let share = scan(&world.store, "asha", "OPD1").await;
+        let mut tx = world.store.begin().await.unwrap();
+        assert_eq!(tx.purge(at("2026-01-01T00:00:00Z"), 100).await.unwrap(), 0, "it is younger");
+        assert_eq!(tx.purge(at("2027-01-01T00:00:00Z"), 100).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let mut tx = world.store.read().await.unwrap();
+        assert!(tx.share(&facility_id(), share.id).await.unwrap().is_none());
+        drop(tx);
+        assert_eq!(scan(&world.store, "asha", "OPD1").await.token.number, 2);
+    }
+
     async fn a_transaction_that_is_dropped_gives_its_number_back(database: TestDatabase) {
         let world = World::new(database).await;
         assert_eq!(scan(&world.store, "asha", "OPD1").await.token.number, 1);

@@ -14,7 +14,7 @@ use domain::link::LinkState;
 use domain::link_request::LinkRequestState;
 use domain::patient::Patient;
 use jiff::Timestamp;
-use store::{Asker, Call, Discovered, LinkRequest, Offered, Received, Sending, Tx};
+use store::{Asker, Call, Discovered, Lane, LinkRequest, Offered, Received, Sending, Tx};
 
 use super::super::{Answer, Ctx, FlowError, Result, unwritable};
 use super::{INIT, SMS};
@@ -83,7 +83,7 @@ pub(in super::super) async fn on_init(
         body: Vec::new(),
         due_at: tx.now(),
     };
-    Ok(tx.enqueue(&call).await?)
+    Ok(tx.enqueue(Lane::Texts, &call).await?)
 }
 
 /// What was chosen, if all of it was offered and can still be linked.

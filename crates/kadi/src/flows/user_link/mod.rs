@@ -29,7 +29,7 @@ use abdm::wire::{self, BodyError, ResponseTo, v05};
 use domain::otp;
 use domain::problem::Problem;
 use domain::reference::PatientRef;
-use store::{Asker, Call, MessageKey, Offered, Received, Tx};
+use store::{Asker, Call, Lane, MessageKey, Offered, Received, Tx};
 
 use super::{Answer, FlowError, Result, unwritable};
 
@@ -163,7 +163,7 @@ async fn reply(
         body,
         due_at: tx.now(),
     };
-    tx.enqueue(&call).await?;
+    tx.enqueue(Lane::Replies, &call).await?;
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 //! What a peer can hold without having asked anything is bounded in time and number, so that slow ones can't keep others
 //! out. A connection on which no whole request has arrived is a *newcomer*: it has [`Settings::patience`] for TLS
 //! and the head of its first request, and when there are too many newcomers the oldest goes. Later requests have the same
-//! time for their heads, and between the pieces of their bodies. All of that is real time: a clock that is set must cut
-//! nobody off.
+//! time for their heads, and between the pieces of their bodies. An HTTP/2 connection on which nothing was asked for so
+//! long is told to go once its answers are finished. All of that is real time: a clock that is set must cut nobody off.
 
 mod newcomers;
 
@@ -23,7 +23,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -179,8 +179,11 @@ impl Shared {
         newcomer: &Arc<Newcomer>,
     ) {
         let newcomer = Arc::clone(newcomer);
+        let asked = Arc::new(Notify::new());
+        let asks = Arc::clone(&asked);
         let service = self.router.clone().map_request(move |request: Request<Incoming>| {
             newcomer.is_now_known();
+            asks.notify_one();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
             request
@@ -197,9 +200,16 @@ impl Shared {
             .max_header_list_size(u32::try_from(HEAD).unwrap_or(u32::MAX));
         let service = TowerToHyperService::new(service);
         let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let quiet = async { while tokio::time::timeout(self.patience, asked.notified()).await.is_ok() {} };
+        let finish = async {
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = quiet => {}
+            }
+        };
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = self.stop.cancelled() => {
+            () = finish => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }

@@ -104,6 +104,19 @@ async fn an_idle_connection_and_a_body_that_does_not_come_are_closed() {
 }
 
 #[tokio::test]
+async fn an_http2_connection_on_which_nothing_more_is_asked_makes_room() {
+    // Room for one. Each client keeps its connection for as long as it may.
+    let served = served(Settings { connections: 1, patience: SHORT }, false).await;
+    let url = format!("http://{}/healthz", served.address);
+    let client = || reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let clients = [client(), client()];
+    for client in clients.iter().chain(&clients) {
+        let answer = tokio::time::timeout(Duration::from_mins(1), client.get(&url).send()).await;
+        assert_eq!(answer.expect("its turn comes").unwrap().status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn silent_connections_push_out_each_other_and_nobody_else() {
     for with_tls in [false, true] {
         let served = served(Settings { connections: 8, patience: LONG }, with_tls).await;
