@@ -170,7 +170,7 @@ impl Store {
         self.begin_as(Urgency::Ordinary).await
     }
 
-    /// Like [`Store::begin`], before all who wait already; for what must be answered at once and is done in a moment.
+    /// Like [`Store::begin`], waiting for none of those; for what must be answered at once and is done in a moment.
     pub(crate) async fn begin_urgent(&self) -> Result<Tx> {
         self.begin_as(Urgency::Urgent).await
     }
@@ -178,7 +178,7 @@ impl Store {
     async fn begin_as(&self, urgency: Urgency) -> Result<Tx> {
         let connection = match &self.inner.pools {
             Pools::Sqlite { writer, .. } => Connection::Writer(writer.begin(urgency).await?),
-            Pools::Postgres(pool) => Connection::Postgres(Session::begin(pool).await?),
+            Pools::Postgres(lines) => Connection::Postgres(Session::begin(lines.of(urgency)).await?),
         };
         self.inner.alive().await;
         Ok(Tx::new(connection, &self.inner))
@@ -186,9 +186,18 @@ impl Store {
 
     /// For reading only, beside whoever writes: each statement sees what is committed when it begins.
     pub async fn read(&self) -> Result<Tx> {
+        self.read_as(Urgency::Ordinary).await
+    }
+
+    /// The same for what must be answered at once: it does not wait for those who work.
+    pub async fn read_urgent(&self) -> Result<Tx> {
+        self.read_as(Urgency::Urgent).await
+    }
+
+    async fn read_as(&self, urgency: Urgency) -> Result<Tx> {
         let connection = match &self.inner.pools {
             Pools::Sqlite { readers, .. } => Connection::Reader(readers.acquire().await?),
-            Pools::Postgres(pool) => Connection::Postgres(Session::new(pool).await?),
+            Pools::Postgres(lines) => Connection::Postgres(Session::new(lines.of(urgency)).await?),
         };
         self.inner.alive().await;
         Ok(Tx::new(connection, &self.inner))
@@ -198,7 +207,22 @@ impl Store {
 /// The connections of a store.
 pub(crate) enum Pools {
     Sqlite { writer: Arc<Writer>, readers: sqlx::SqlitePool },
-    Postgres(sqlx::PgPool),
+    Postgres(Lines),
+}
+
+/// The connections to PostgreSQL. What is urgent has some of its own: it would wait behind everybody who works.
+pub(crate) struct Lines {
+    pub(crate) ordinary: sqlx::PgPool,
+    pub(crate) urgent: sqlx::PgPool,
+}
+
+impl Lines {
+    fn of(&self, urgency: Urgency) -> &sqlx::PgPool {
+        match urgency {
+            Urgency::Ordinary => &self.ordinary,
+            Urgency::Urgent => &self.urgent,
+        }
+    }
 }
 
 impl Tx {

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use uuid::{ContextV7, Uuid};
 
-use crate::database::{Pools, args, tell};
+use crate::database::{Lines, Pools, args, tell};
 use crate::error::{Result, StoreError};
 use crate::master::Master;
 use crate::objects::Objects;
@@ -21,6 +21,8 @@ use crate::writer::Writer;
 
 /// How many connections of a process read beside the one that writes (SQLite), or work in all (PostgreSQL).
 const CONNECTIONS: u32 = 16;
+/// How many more there are on PostgreSQL for what is urgent: one writes callbacks, the others look up whose they are.
+const URGENT: u32 = 4;
 /// How long a connection is waited for before the store says that it is overloaded.
 const ACQUIRE: Duration = Duration::from_secs(30);
 
@@ -200,7 +202,7 @@ impl Store {
     /// Listens to the other instances' wake-ups, and tells them ours, for as long as it is polled; never ends on SQLite,
     /// which has no other instances. An error means that the connection is gone: call again.
     pub async fn listen(&self) -> Result<()> {
-        let Pools::Postgres(pool) = &self.inner.pools else {
+        let Pools::Postgres(Lines { ordinary: pool, .. }) = &self.inner.pools else {
             return std::future::pending().await;
         };
         let mut listener = sqlx::postgres::PgListener::connect_with(pool).await?;
@@ -231,7 +233,10 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres(lines) => {
+                lines.ordinary.close().await;
+                lines.urgent.close().await;
+            }
         }
     }
 
@@ -334,8 +339,9 @@ async fn connect(url: &str) -> Result<Pools> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Url(error.to_string()))?;
         let options = options.application_name("kadi").options(SESSION);
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
-        return Ok(Pools::Postgres(pool.connect_with(options).await?));
+        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
+        let ordinary = pool(CONNECTIONS).connect_with(options.clone()).await?;
+        return Ok(Pools::Postgres(Lines { ordinary, urgent: pool(URGENT).connect_lazy_with(options) }));
     }
     let Some(path) = url.strip_prefix("sqlite://") else {
         return Err(StoreError::Url("it is neither sqlite:///path nor postgres://".to_owned()));

@@ -162,7 +162,7 @@ async fn route(bridge: &Bridge, headers: &HeaderMap, body: &[u8]) -> Result<Faci
     struct Result {
         response: wire::ResponseTo,
     }
-    let mut tx = bridge.store.read().await.map_err(|_| Refused::Store)?;
+    let mut tx = bridge.store.read_urgent().await.map_err(|_| Refused::Store)?;
     if let Some(id) = headers.get("x-hip-id") {
         let id = id.to_str().ok().and_then(|id| id.parse::<ServiceId>().ok()).ok_or(Refused::Service)?;
         let facility = tx.facility_by_service(Role::Hip, &id).await.map_err(|_| Refused::Store)?;

@@ -152,3 +152,19 @@ async fn two_instances_that_are_sent_the_same_callbacks_store_each_once() {
         assert_eq!(stored.iter().filter(|stored| **stored == Stored::New).count(), 50, "round {round}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callbacks_are_taken_while_every_connection_to_postgresql_is_at_work() {
+    let world = World::new(TestDatabase::postgres().await).await;
+    let mut working = Vec::new();
+    // As many as there are, and one who waits.
+    for _ in 0..16 {
+        working.push(world.store.begin().await.unwrap());
+    }
+    let mut waiting = pin!(world.store.begin());
+    assert!(poll!(waiting.as_mut()).is_pending());
+    assert_eq!(intake(&world.store).store(callback("r1")).await.unwrap(), Stored::New);
+    let mut tx = world.store.read_urgent().await.unwrap();
+    assert_eq!(tx.exchanges(&ExchangeFilter::default(), None, 10).await.unwrap().len(), 0);
+    assert!(poll!(waiting.as_mut()).is_pending(), "they are all at work still");
+}

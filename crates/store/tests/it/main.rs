@@ -39,6 +39,8 @@ mod pace;
 #[cfg(test)]
 mod patients;
 #[cfg(test)]
+mod portability;
+#[cfg(test)]
 mod purge;
 #[cfg(test)]
 mod records;
