@@ -24,7 +24,7 @@ use crate::error::{Answer, Decoded, Delivery, Failure, FailureDetails, Retry, de
 use crate::http_client::{self, Traces};
 
 pub use address::{Reach, is_public, reach};
-pub use parts::Parts;
+pub use parts::{HeldBack, Parts};
 pub use url::{PushUrlRefused, check_push_url};
 
 const PEER: &str = "the HIU";

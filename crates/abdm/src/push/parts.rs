@@ -1,8 +1,9 @@
 //! A body in several pieces, of a length that is known.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,10 +11,28 @@ use http_body::{Body, Frame, SizeHint};
 
 /// A page in pieces, as they lie in memory: put together, a page with a large record would be held twice. It is sent with
 /// its length, not in chunks.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Parts {
     parts: VecDeque<Bytes>,
     length: u64,
+    /// Asked by whoever has the body, one at a time: the lock is never waited for.
+    gate: Option<Mutex<Gate>>,
+}
+
+type Gate = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// The gate said no: nothing of the body has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the page was held back")]
+pub struct HeldBack;
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("length", &self.length)
+            .field("gated", &self.gate.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Parts {
@@ -21,7 +40,15 @@ impl Parts {
     pub fn new(parts: impl IntoIterator<Item = Bytes>) -> Self {
         let parts: VecDeque<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         let length = parts.iter().map(|part| part.len() as u64).sum();
-        Self { parts, length }
+        Self { parts, length, gate: None }
+    }
+
+    /// The same behind a gate: once the connection stands and the body is wanted, `gate` is asked, and if it says no, nothing
+    /// of it leaves and the request fails.
+    #[must_use]
+    pub fn behind(mut self, gate: impl Future<Output = bool> + Send + 'static) -> Self {
+        self.gate = Some(Mutex::new(Box::pin(gate)));
+        self
     }
 
     /// Its length in bytes.
@@ -39,12 +66,20 @@ impl Parts {
 
 impl Body for Parts {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = HeldBack;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HeldBack>>> {
+        if let Some(gate) = &mut self.gate {
+            let gate = gate.get_mut().unwrap_or_else(PoisonError::into_inner);
+            match gate.as_mut().poll(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(false) => return Poll::Ready(Some(Err(HeldBack))),
+                Poll::Ready(true) => self.gate = None,
+            }
+        }
         let part = self.parts.pop_front();
         self.length -= part.as_ref().map_or(0, |part| part.len() as u64);
         Poll::Ready(part.map(|part| Ok(Frame::data(part))))
@@ -63,7 +98,7 @@ impl From<Parts> for reqwest::Body {
     fn from(mut parts: Parts) -> Self {
         match parts.parts.len() {
             // One that can be sent again on another connection.
-            0 | 1 => parts.parts.pop_front().unwrap_or_default().into(),
+            0 | 1 if parts.gate.is_none() => parts.parts.pop_front().unwrap_or_default().into(),
             _ => Self::wrap(parts),
         }
     }

@@ -1,9 +1,11 @@
 //! Pushing pages to addresses that a stranger named.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use abdm::error::{Delivery, Retry};
-use abdm::push::{PushUrlRefused, Pusher, PusherConfig};
+use abdm::push::{Parts, PushUrlRefused, Pusher, PusherConfig};
 use futures_util::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -129,4 +131,50 @@ async fn a_name_that_cannot_be_resolved_is_let_through_the_screen_and_fails_unse
     assert!(strict.screen(url).await.is_ok());
     let failure = strict.push(url, &session(), "{}").await.unwrap_err();
     assert_eq!((failure.delivery, failure.retry), (Delivery::NotSent, Retry::Later));
+}
+
+/// What arrives at a listener that answers every request, and how the push went.
+async fn behind(may: bool) -> (String, bool) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/push", listener.local_addr().unwrap());
+    let arrived = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut all = Vec::new();
+        let mut piece = [0; 1024];
+        loop {
+            let read = stream.read(&mut piece).await.unwrap_or(0);
+            all.extend_from_slice(&piece[..read]);
+            if read == 0 || all.ends_with(b"page") {
+                let _ = stream.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").await;
+                return String::from_utf8(all).unwrap();
+            }
+        }
+    });
+    let page = Parts::new(["the ", "page"].map(bytes::Bytes::from)).behind(async move { may });
+    let pushed = pusher(true).push(&url, &session(), page).await;
+    (arrived.await.unwrap(), pushed.is_ok())
+}
+
+#[tokio::test]
+async fn nothing_of_a_page_leaves_when_its_gate_says_no() {
+    let (arrived, pushed) = behind(true).await;
+    assert!(
+        pushed && arrived.contains("content-length: 8\r\n") && arrived.ends_with("the page"),
+        "{arrived}"
+    );
+    let (arrived, pushed) = behind(false).await;
+    assert!(!pushed && !arrived.contains("the "), "{arrived}");
+}
+
+#[tokio::test]
+async fn a_gate_is_not_asked_before_the_connection_stands() {
+    let asked = Arc::new(AtomicBool::new(false));
+    let ask = Arc::clone(&asked);
+    let page = Parts::from(bytes::Bytes::from("page")).behind(async move {
+        ask.store(true, Ordering::SeqCst);
+        true
+    });
+    // Nobody listens at port 9.
+    assert!(pusher(true).push("http://127.0.0.1:9/push", &session(), page).await.is_err());
+    assert!(!asked.load(Ordering::SeqCst));
 }

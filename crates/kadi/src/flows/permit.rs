@@ -126,6 +126,34 @@ impl Permit {
         Ok(Self { artefact, hiu: hiu_of(message), allow_insecure })
     }
 
+    /// Whether the consent stands, and the receiver's key and address are good still; if not, in words for the gateway and the
+    /// HMIS.
+    pub async fn stands(
+        &self,
+        tx: &mut Tx,
+        facility: &Facility,
+        message: &HealthInformationRequest,
+    ) -> Result<Result<(), &'static str>> {
+        Ok(self.standing(tx, facility, message, Whose::Theirs).await?.map_err(stopped))
+    }
+
+    async fn standing(
+        &self,
+        tx: &mut Tx,
+        facility: &Facility,
+        message: &HealthInformationRequest,
+        whose: Whose,
+    ) -> Result<Result<(), Refusal>> {
+        let now = tx.now();
+        let standing = tx.consent_standing(&facility.id, &message.hi_request.consent.id).await?;
+        // Without its artefact it had ended when the transfer was taken up.
+        let held =
+            standing.map(|(status, _): (ConsentStatus, _)| Held { status, artefact: self.artefact.as_ref() });
+        let unusable = unusable(message, self.allow_insecure, now);
+        let asked = asked(facility, message, (self.hiu.as_ref(), unusable, whose));
+        Ok(decide(held, &asked, now))
+    }
+
     /// Whether a page may leave now; if not, in words for the gateway and the HMIS.
     pub async fn page(
         &self,
@@ -134,11 +162,6 @@ impl Permit {
         message: &HealthInformationRequest,
         page: &Page,
     ) -> Result<Result<(), &'static str>> {
-        let now = tx.now();
-        let standing = tx.consent_standing(&facility.id, &message.hi_request.consent.id).await?;
-        // Without its artefact it had ended when the transfer was taken up.
-        let held =
-            standing.map(|(status, _): (ConsentStatus, _)| Held { status, artefact: self.artefact.as_ref() });
         let mut whose = Whose::Theirs;
         for entry in &page.entries {
             if let Some(artefact) = &self.artefact
@@ -147,13 +170,12 @@ impl Permit {
                 whose = Whose::NotTheirs;
             }
         }
-        let unusable = unusable(message, self.allow_insecure, now);
-        let asked = asked(facility, message, (self.hiu.as_ref(), unusable, whose));
-        if let Err(refusal) = decide(held, &asked, now) {
+        if let Err(refusal) = self.standing(tx, facility, message, whose).await? {
             return Ok(Err(stopped(refusal)));
         }
         let Some(artefact) = &self.artefact else { return Ok(Err(stopped(Refusal::Unknown))) };
-        let covered = Covered { hi_types: &artefact.hi_types, from: asked.from, to: asked.to };
+        let range = message.hi_request.date_range;
+        let covered = Covered { hi_types: &artefact.hi_types, from: range.from.0, to: range.to.0 };
         for entry in &page.entries {
             if let Err(why) = still_covered(tx, &facility.id, entry, &covered).await? {
                 return Ok(Err(why));

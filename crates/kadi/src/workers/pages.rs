@@ -1,5 +1,5 @@
 //! Pushes the pages of a transfer to the HIU: several at a time up to the limit, each checked against the consent as
-//! it stands then, each under a key pair and nonce of its own. What became of them is recorded as it comes in, those of
+//! it stands then, and once more when its first byte is to leave, each under a key pair and nonce of its own. What became of them is recorded as it comes in, those of
 //! the same moment in one commit, so that the database does not hold up the pushing.
 //!
 //! Nothing is held but the pages under way, and of those no more than there is room for: a page takes its room before its
@@ -7,14 +7,12 @@
 //! under the same transaction and number, which an HIU knows by.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use abdm::error::{Delivery, Failure, Retry};
 use abdm::id::TransactionId;
 use abdm::time::AbdmTime;
 use abdm::wire;
 use abdm::wire::health_information::{DataEntry, DataPage, HealthInformationRequest, KeyMaterial};
-use domain::facility::Facility;
 use fidelius::{KeyPair, Nonce, PublicKey, Session, Tolerances};
 use futures_util::StreamExt as _;
 use futures_util::future::try_join;
@@ -29,25 +27,21 @@ use crate::flows::permit::Permit;
 use crate::flows::{self, FlowError, transfer};
 use crate::metrics;
 use crate::room::Taken;
+use gate::Held;
 use parts::Sealed;
 
+mod gate;
 mod parts;
 
 /// Pages that are looked at, and whose outcomes are recorded, at a time.
 const GROUP: usize = 64;
-/// How long ago a page may have been found to be allowed when it is pushed.
-const FRESH: Duration = Duration::from_millis(100);
-/// How often it is looked at again before that is put off.
-const LOOKS: u32 = 20;
 
 /// A transfer while it is served.
 struct Serving<'a> {
     bridge: &'a Bridge,
-    facility: Facility,
     transaction: TransactionId,
     transfer: Transfer,
-    request: Arc<HealthInformationRequest>,
-    permit: Permit,
+    held: Arc<Held>,
 }
 
 /// What became of one attempt at a page.
@@ -82,7 +76,7 @@ pub(super) async fn serve(bridge: &Bridge, sending: &Sending, stop: &Cancellatio
         if pages.is_empty() {
             let mut tx = bridge.store.begin().await?;
             tx.finish_sending(sending.lease, false).await?;
-            transfer::finish(&mut tx, &serving.facility, &serving.transaction).await?;
+            transfer::finish(&mut tx, &serving.held.facility, &serving.transaction).await?;
             return Ok(tx.commit().await?);
         }
         let end = serving.pushes_end();
@@ -107,9 +101,11 @@ async fn load<'a>(bridge: &'a Bridge, sending: &Sending) -> flows::Result<Option
     let Some(request) = transfer.request.as_ref().filter(|_| transfer.ended_at.is_none()) else {
         return Ok(None);
     };
-    let request: Arc<HealthInformationRequest> = Arc::new(wire::read(request)?);
+    let request: HealthInformationRequest = wire::read(request)?;
     let permit = Permit::load(&mut tx, &facility, &request, bridge.rules.allow_insecure).await?;
-    Ok(Some(Serving { bridge, facility, transaction, transfer, request, permit }))
+    let (store, clock) = (bridge.store.clone(), Arc::clone(&bridge.clock));
+    let held = Arc::new(Held { store, clock, facility, request, permit });
+    Ok(Some(Serving { bridge, transaction, transfer, held }))
 }
 
 /// Of a transfer's time, one part in so many is kept for telling the gateway how it ended: the deadline is that of the
@@ -126,7 +122,7 @@ impl Serving<'_> {
     async fn pending(&self, limit: usize) -> flows::Result<Vec<Page>> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let mut tx = self.bridge.store.read().await?;
-        Ok(tx.pending_pages(&self.facility.id, &self.transaction, limit).await?)
+        Ok(tx.pending_pages(&self.held.facility.id, &self.transaction, limit).await?)
     }
 
     /// Pushes pages, so many at once, until they are through or the process stops; those under way are finished.
@@ -185,7 +181,7 @@ impl Serving<'_> {
     }
 
     async fn record(&self, group: &[(Page, Settled)]) -> flows::Result<()> {
-        let facility = &self.facility.id;
+        let facility = &self.held.facility.id;
         let mut tx = self.bridge.store.begin().await?;
         for (page, settled) in group {
             match settled {
@@ -218,7 +214,7 @@ impl Serving<'_> {
             return Err(PageError::Never("Not delivered before the deadline".to_owned()));
         }
         let looked = self.bridge.clock.elapsed();
-        self.permitted(page).await?;
+        self.held.permitted(page).await?;
         let entries = self.plain_entries(page).await?;
         let Sealed { body, bytes } = self.seal(page, entries).await?;
         let taken = taken.map(|mut taken: Taken| {
@@ -226,31 +222,14 @@ impl Serving<'_> {
             taken
         });
         let token = self.bridge.gateway.session().await.map_err(PageError::Again)?;
-        self.freshly_permitted(page, looked).await?;
-        let pushed = self.bridge.pusher.push(&self.request.hi_request.data_push_url, &token, body).await;
+        let (body, verdict) = self.held.hold(body, page, looked);
+        let url = &self.held.request.hi_request.data_push_url;
+        let pushed = self.bridge.pusher.push(url, &token, body).await;
         drop(taken);
-        pushed.map(drop).map_err(retry_or_not)
-    }
-
-    /// Looks again if it was too long ago that the page was found to be allowed: database, object store or gateway may have
-    /// taken their time, and another instance may have told ABDM meanwhile that it knows the consent's end.
-    async fn freshly_permitted(&self, page: &Page, mut looked: Duration) -> Result<(), PageError> {
-        for _ in 0..LOOKS {
-            if self.bridge.clock.elapsed().saturating_sub(looked) < FRESH {
-                return Ok(());
-            }
-            looked = self.bridge.clock.elapsed();
-            self.permitted(page).await?;
+        match verdict.why() {
+            Some(why) => Err(why),
+            None => pushed.map(drop).map_err(retry_or_not),
         }
-        let text = "The database takes too long to say whether the consent stands.";
-        Err(PageError::Again(Failure::without_answer(text, Retry::Later, Delivery::NotSent)))
-    }
-
-    /// Whether the consent still allows a page.
-    async fn permitted(&self, page: &Page) -> Result<(), PageError> {
-        let mut tx = self.bridge.store.read().await?;
-        let verdict = self.permit.page(&mut tx, &self.facility, &self.request, page).await?;
-        verdict.map_err(|why| PageError::Never(why.to_owned()))
     }
 
     /// The documents of a page.
@@ -258,7 +237,7 @@ impl Serving<'_> {
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in &page.entries {
             let mut tx = self.bridge.store.read().await?;
-            let document = tx.document(&self.facility.id, entry.record).await?;
+            let document = tx.document(&self.held.facility.id, entry.record).await?;
             drop(tx);
             let document = document.ok_or_else(gone)?;
             let md5 = document.md5;
@@ -276,7 +255,7 @@ impl Serving<'_> {
         match &error {
             StoreError::Missing { .. } | StoreError::Unsealable { .. } | StoreError::Corrupt { .. } => {
                 let mut tx = self.bridge.store.read().await?;
-                if tx.document(&self.facility.id, record).await?.is_none() {
+                if tx.document(&self.held.facility.id, record).await?.is_none() {
                     return Ok(gone());
                 }
                 tracing::error!(
@@ -296,8 +275,8 @@ impl Serving<'_> {
 
     /// Encrypts the documents under a fresh key pair and nonce, on a thread that may block.
     async fn seal(&self, page: &Page, entries: Vec<Plain>) -> Result<Sealed, PageError> {
-        let (request, numbers) = (Arc::clone(&self.request), (page.number, self.transfer.page_count));
-        let sealed = tokio::task::spawn_blocking(move || encrypt(&request, numbers, entries)).await;
+        let (held, numbers) = (Arc::clone(&self.held), (page.number, self.transfer.page_count));
+        let sealed = tokio::task::spawn_blocking(move || encrypt(&held.request, numbers, entries)).await;
         sealed.unwrap_or_else(|_| Err(PageError::Never("The page could not be encrypted".to_owned())))
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,11 +17,13 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 use store::on_both_databases;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::callbacks::{CONSENT, grant};
 use crate::steps::{HOUR, NOTIFY, ON_NOTIFY, ON_REQUEST, ONE, SECOND};
 use crate::transfer::told;
+use crate::transfer_pages::Hiu;
 use crate::world::{FACILITY, PATIENCE, RAMESH, World, id};
 
 const UNKNOWN: &str = "ABDM-1112";
@@ -232,6 +235,26 @@ on_both_databases! {
         assert!(world.calls("/hiu/push").is_empty());
     }
 
+    async fn a_consent_that_ends_while_the_connection_is_made(database: TestDatabase) {
+        let names = Arc::new(Late::default());
+        let config = PusherConfig { timeout: SECOND * 60, allow_insecure: true };
+        let pusher = Pusher::with_names(config, Arc::<Late>::clone(&names)).unwrap();
+        let world = World::pushing(database, SandboxConfig::default(), "", Some(pusher)).await;
+        world.linked().await;
+        let consent = world.granted(ConsentWanted::default()).await.consent_id;
+        let hiu = Hiu::new().await;
+        let url = hiu.url.replace("127.0.0.1", "hiu.example.org");
+        let asked = world.sandbox.state().request_records(&RecordsWanted { data_push_url: text(&url), ..under(&consent) }).unwrap();
+        // The page was found to be allowed, and is on its way but for the connection.
+        world.until(async || (names.looks.load(Ordering::SeqCst) > 1).then_some(())).await;
+        world.sandbox.state().revoke(&consent, Renotify::default()).unwrap();
+        assert!(world.sandbox.state().acknowledged(&consent, ConsentStatus::Revoked, PATIENCE).await);
+        names.found.add_permits(100);
+        let transfer = world.sandbox.state().closed_transfer(&asked.transaction_id, PATIENCE).await.unwrap();
+        assert_eq!((transfer.state, hiu.pages().len()), (TransferState::Failed, 0));
+        assert_eq!(told(&transfer, "visit-1"), ("ERRORED".to_owned(), "Consent revoked during the transfer".to_owned()));
+    }
+
     async fn an_abha_that_has_ended(database: TestDatabase) {
         let world = World::on(database).await;
         world.linked().await;
@@ -265,6 +288,32 @@ on_both_databases! {
 fn strict(names: &Arc<Known>) -> Pusher {
     let config = PusherConfig { timeout: Duration::from_secs(30), allow_insecure: false };
     Pusher::with_names(config, Arc::<Known>::clone(names)).unwrap()
+}
+
+/// Every name is this machine's; from the second look on only once the test lets it be found.
+#[derive(Debug)]
+struct Late {
+    looks: AtomicUsize,
+    found: Arc<Semaphore>,
+}
+
+impl Default for Late {
+    fn default() -> Self {
+        Self { looks: AtomicUsize::new(0), found: Arc::new(Semaphore::new(0)) }
+    }
+}
+
+impl Names for Late {
+    fn look_up(&self, _: String) -> Addresses {
+        let first = self.looks.fetch_add(1, Ordering::SeqCst) == 0;
+        let found = Arc::clone(&self.found);
+        Box::pin(async move {
+            if !first {
+                found.acquire().await.map_err(std::io::Error::other)?.forget();
+            }
+            Ok(vec![IpAddr::from([127, 0, 0, 1])])
+        })
+    }
 }
 
 /// Names with addresses of the test's choosing; one may have others from the second look on.

@@ -32,6 +32,7 @@ pub(crate) async fn serve(
     request: Request,
 ) -> Response {
     let fault = sandbox.faults().push(PATH);
+    let over = is_over(&sandbox, &token);
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, sandbox.config().body_limit).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE);
@@ -44,7 +45,8 @@ pub(crate) async fn serve(
         let _ = tokio::time::timeout(slow.wait(), sandbox.ended().cancelled()).await;
     }
     let judging = (sandbox.clone(), parts.headers.clone(), body.clone());
-    let judged = tokio::task::spawn_blocking(move || take(&judging.0, &token, &judging.1, &judging.2)).await;
+    let judged =
+        tokio::task::spawn_blocking(move || take(&judging.0, (&token, over), &judging.1, &judging.2)).await;
     let outcome = judged.unwrap_or_else(|_| Err(Refusal::empty()));
     let status = outcome.as_ref().map_or_else(|refusal| refusal.status, |()| StatusCode::ACCEPTED);
     keep(&sandbox, &parts.headers, &body, status, Ok(outcome.as_ref().err()));
@@ -62,7 +64,12 @@ struct Expected {
     page_known: bool,
 }
 
-fn take(sandbox: &Sandbox, token: &str, headers: &HeaderMap, body: &Bytes) -> Result<(), Refusal> {
+fn take(
+    sandbox: &Sandbox,
+    (token, over): (&str, bool),
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(), Refusal> {
     let unknown = || Refusal::with(StatusCode::NOT_FOUND, "ABDM-1017", "Invalid TransactionId");
     let known = sandbox.read(|world| world.push_tokens.contains_key(token));
     if !known {
@@ -86,7 +93,7 @@ fn take(sandbox: &Sandbox, token: &str, headers: &HeaderMap, body: &Bytes) -> Re
         return Ok(());
     }
     let entries = pushed.open(&expected.keys, sandbox.config().rules.validate_records);
-    let broken = sandbox.change(|world| store(world, sandbox, &pushed, entries));
+    let broken = sandbox.change(|world| store(world, sandbox, (&pushed, over), entries));
     for (rule, detail) in broken {
         sandbox.violation(rule, detail, PATH);
     }
@@ -145,12 +152,12 @@ fn repeat(world: &mut World, sandbox: &Sandbox, pushed: &Pushed<'_>) {
 fn store(
     world: &mut World,
     sandbox: &Sandbox,
-    pushed: &Pushed<'_>,
+    (pushed, over): (&Pushed<'_>, bool),
     entries: Vec<ReceivedEntry>,
 ) -> Vec<(&'static str, String)> {
     let now = sandbox.now();
     let mut broken = reused(world, pushed);
-    broken.extend(without_consent(world, sandbox, pushed));
+    broken.extend(without_consent(world, pushed, over));
     let limit = sandbox.config().kept_records;
     let World { transfers, ledger, kept, .. } = world;
     let Some(transfer) = transfers.get_mut(pushed.transaction) else { return broken };
@@ -196,15 +203,27 @@ fn reused(world: &mut World, pushed: &Pushed<'_>) -> Vec<(&'static str, String)>
     broken
 }
 
-/// Records that came although the HIP knows that the consent is over.
-fn without_consent(world: &World, sandbox: &Sandbox, pushed: &Pushed<'_>) -> Option<(&'static str, String)> {
+/// Whether the consent of a push is over, and the HIP has said that it knows. To be asked when a push begins to arrive: what
+/// the HIP says while it is read, opened and validated, it did not know before.
+fn is_over(sandbox: &Sandbox, token: &str) -> bool {
+    sandbox.read(|world| {
+        let transfer = world.push_tokens.get(token).and_then(|transaction| world.transfers.get(transaction));
+        let consent = transfer.and_then(|transfer| world.consents.get(&transfer.consent_id));
+        consent.is_some_and(|consent| {
+            let ended = consent.status != ConsentStatus::Granted;
+            let known = ended && consent.is_acknowledged(consent.status.as_str());
+            known || consent.data_erase_at <= sandbox.now()
+        })
+    })
+}
+
+/// Records that came although the HIP knew that the consent is over, or under none.
+fn without_consent(world: &World, pushed: &Pushed<'_>, over: bool) -> Option<(&'static str, String)> {
     let transfer = world.transfers.get(pushed.transaction)?;
-    let Some(consent) = world.consents.get(&transfer.consent_id) else {
+    if !world.consents.contains_key(&transfer.consent_id) {
         return Some(("no-consent", "records under an unknown consent".into()));
-    };
-    let ended = consent.status != ConsentStatus::Granted && consent.is_acknowledged(consent.status.as_str());
-    let erased = consent.data_erase_at <= sandbox.now();
-    (ended || erased).then(|| ("no-consent", "records under a consent that the HIP knew to be over".into()))
+    }
+    over.then(|| ("no-consent", "records under a consent that the HIP knew to be over".into()))
 }
 
 /// What on the page is not in its place: order, count, care contexts, types.

@@ -9,6 +9,8 @@ use sandbox::{
     TransferState,
 };
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::bridge::{NOTIFY, ON_REQUEST, now_of};
@@ -311,6 +313,36 @@ async fn a_record_pushed_after_an_acknowledged_revocation_is_a_violation() {
     assert_eq!(rules(&sandbox), Vec::<String>::new());
     asked.push(&asked.page(2, 2, &[("v1", &text)])).await;
     assert_eq!(rules(&sandbox), ["no-consent"]);
+}
+
+#[tokio::test]
+async fn a_record_that_began_to_arrive_before_the_revocation_was_acknowledged_is_none() {
+    let sandbox = lenient().await;
+    let asked = asked(&sandbox, |_| {}).await;
+    asked.acknowledge(&sandbox).await;
+    let page = asked.page(1, 1, &[("v1", &document("OPConsultRecord"))]).to_string();
+    let url = reqwest::Url::parse(&asked.url()).unwrap();
+    let (host, port) = (url.host_str().unwrap(), url.port().unwrap());
+    let mut push = TcpStream::connect((host, port)).await.unwrap();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         expect: 100-continue\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        url.path(),
+        asked.hip.bridge.token,
+        page.len()
+    );
+    push.write_all(head.as_bytes()).await.unwrap();
+    let mut go_on = [0; 25];
+    push.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    sandbox.state().revoke(&asked.consent_id, Renotify::default()).unwrap();
+    let revoked = asked.hip.nth(NOTIFIED, 2).await;
+    acknowledge(&asked.hip, &sandbox, &revoked).await;
+    push.write_all(page.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    push.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    assert_eq!(rules(&sandbox), Vec::<String>::new());
 }
 
 #[tokio::test]
