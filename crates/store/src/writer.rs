@@ -65,6 +65,7 @@ type Outcome = Result<(), Arc<sqlx::Error>>;
 /// Connects, and tries again for as long as `patience` lasts. Of several who turn a new file to write-ahead logging at
 /// once, SQLite lets one wait and refuses the others there and then, whatever the busy timeout: all waiting would be a
 /// deadlock.
+#[expect(clippy::disallowed_methods, reason = "another process is waited for: it is real time that passes")]
 async fn connect(
     options: &SqliteConnectOptions,
     patience: Duration,

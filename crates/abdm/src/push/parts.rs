@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 /// its length, not in chunks.
 #[derive(Default)]
 pub struct Parts {
-    parts: VecDeque<Bytes>,
+    pieces: VecDeque<Bytes>,
     length: u64,
     /// Asked by whoever has the body, one at a time: the lock is never waited for.
     gate: Option<Mutex<Gate>>,
@@ -38,9 +38,9 @@ impl fmt::Debug for Parts {
 impl Parts {
     /// The body that these pieces are, one after the other.
     pub fn new(parts: impl IntoIterator<Item = Bytes>) -> Self {
-        let parts: VecDeque<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        let length = parts.iter().map(|part| part.len() as u64).sum();
-        Self { parts, length, gate: None }
+        let pieces: VecDeque<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let length = pieces.iter().map(|part| part.len() as u64).sum();
+        Self { pieces, length, gate: None }
     }
 
     /// The same behind a gate: once the connection stands and the body is wanted, `gate` is asked, and if it says no, nothing
@@ -80,13 +80,13 @@ impl Body for Parts {
                 Poll::Ready(true) => self.gate = None,
             }
         }
-        let part = self.parts.pop_front();
+        let part = self.pieces.pop_front();
         self.length -= part.as_ref().map_or(0, |part| part.len() as u64);
         Poll::Ready(part.map(|part| Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.parts.is_empty()
+        self.pieces.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -96,9 +96,9 @@ impl Body for Parts {
 
 impl From<Parts> for reqwest::Body {
     fn from(mut parts: Parts) -> Self {
-        match parts.parts.len() {
+        match parts.pieces.len() {
             // One that can be sent again on another connection.
-            0 | 1 if parts.gate.is_none() => parts.parts.pop_front().unwrap_or_default().into(),
+            0 | 1 if parts.gate.is_none() => parts.pieces.pop_front().unwrap_or_default().into(),
             _ => Self::wrap(parts),
         }
     }

@@ -140,10 +140,8 @@ async fn behind(may: bool) -> (String, bool) {
     let arrived = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut all = Vec::new();
-        let mut piece = [0; 1024];
         loop {
-            let read = stream.read(&mut piece).await.unwrap_or(0);
-            all.extend_from_slice(&piece[..read]);
+            let read = stream.read_buf(&mut all).await.unwrap_or(0);
             if read == 0 || all.ends_with(b"page") {
                 let _ = stream.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").await;
                 return String::from_utf8(all).unwrap();

@@ -55,15 +55,25 @@ impl Hospital {
 
     /// Puts a patient.
     pub async fn put_patient(&self, reference: &str, person: &Person) -> anyhow::Result<()> {
-        let mut body = known(person);
-        body["abhaNumber"] = json!(person.abha_number);
-        body["abhaAddress"] = json!(person.abha_address);
-        self.call(Method::PUT, &format!("/patients/{reference}"), Some(body)).await.map(drop)
+        let abha = (person.abha_number.as_deref(), Some(person.abha_address.as_str()));
+        self.put(reference, person, abha).await
     }
 
     /// Puts a patient who has not said what their ABHA is.
     pub async fn put_patient_without_abha(&self, reference: &str, person: &Person) -> anyhow::Result<()> {
-        let body = known(person);
+        self.put(reference, person, (None, None)).await
+    }
+
+    async fn put(
+        &self,
+        reference: &str,
+        person: &Person,
+        (number, address): (Option<&str>, Option<&str>),
+    ) -> anyhow::Result<()> {
+        let body = json!({
+            "name": person.name, "gender": person.gender, "yearOfBirth": person.year_of_birth,
+            "mobile": person.mobile, "abhaNumber": number, "abhaAddress": address,
+        });
         self.call(Method::PUT, &format!("/patients/{reference}"), Some(body)).await.map(drop)
     }
 
@@ -120,13 +130,6 @@ impl Hospital {
         );
         Ok(answer)
     }
-}
-
-/// What every hospital knows of its patients.
-fn known(person: &Person) -> Value {
-    json!({
-        "name": person.name, "gender": person.gender, "yearOfBirth": person.year_of_birth, "mobile": person.mobile,
-    })
 }
 
 fn path(visit: &Visit) -> String {
