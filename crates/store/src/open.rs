@@ -27,8 +27,10 @@ const URGENT: u32 = 4;
 const ACQUIRE: Duration = Duration::from_secs(30);
 
 /// Settings of a connection to PostgreSQL. An instance whose network was cut cannot end its transaction; the server
-/// must, or the rows it locked would stay locked for hours.
-const SESSION: [(&str, &str); 5] = [
+/// must, or the rows it locked would stay locked for hours. What is not locked is read as it is committed: a server whose
+/// default is stricter would undo transactions that do each other no harm.
+const SESSION: [(&str, &str); 6] = [
+    ("default_transaction_isolation", "read committed"),
     ("synchronous_commit", "on"),
     ("idle_in_transaction_session_timeout", "60s"),
     ("tcp_keepalives_idle", "10"),

@@ -8,10 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{
-    CONTENDED_TRIES, INBOX_AT_ONCE, POLL, STORE_DOWN, ctx, findings, is_contended, is_lease_lost, make_room,
-    room,
-};
+use super::{INBOX_AT_ONCE, POLL, STORE_DOWN, again, ctx, findings, is_lease_lost, make_room, room};
 use crate::bridge::Bridge;
 use crate::flows::{self, FlowError};
 use crate::metrics;
@@ -60,13 +57,7 @@ pub(super) async fn run(bridge: Arc<Bridge>, tasks: TaskTracker, stop: Cancellat
 
 async fn work(bridge: &Bridge, received: Received) {
     let started = bridge.clock.elapsed();
-    let mut result = attempt(bridge, &received).await;
-    for _ in 0..CONTENDED_TRIES {
-        match &result {
-            Err(error) if is_contended(error) => result = attempt(bridge, &received).await,
-            _ => break,
-        }
-    }
+    let result = again(|| attempt(bridge, &received)).await;
     let took = bridge.clock.elapsed().saturating_sub(started);
     let duration_ms = took.as_millis();
     metrics::callback(&received.kind, if result.is_ok() { "done" } else { "again" }, took);
@@ -96,13 +87,13 @@ async fn put_back(bridge: &Bridge, received: &Received, error: &FlowError) {
         callback = %received.kind, facility.id = %received.facility, request.id = %received.request_id,
         attempts = received.attempts, again = passing, error = %error, "callback could not be dealt with"
     );
-    let put_back = async {
+    let put_back = || async {
         let mut tx = bridge.store.begin().await?;
         let due_at = passing.then(|| ctx(bridge).retry_at(tx.now(), received.attempts));
         tx.put_back_received(received.lease, due_at, &error.to_string()).await?;
-        tx.commit().await
+        Ok(tx.commit().await?)
     };
-    if let Err(error) = put_back.await {
+    if let Err(error) = again(put_back).await {
         tracing::error!(error = %error, "a callback could not be put back; its lease will end");
     }
 }

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bridge::Bridge;
-use crate::flows::{Ctx, FlowError};
+use crate::flows::{self, Ctx, FlowError};
 pub use clock_watch::MOST_APART;
 pub use webhooks::{SECRET_PREFIX, client as webhook_client};
 
@@ -103,6 +103,20 @@ async fn listen(bridge: Arc<Bridge>, stop: CancellationToken) {
 /// What a flow has beside its message, with a fresh draw of chance.
 fn ctx(bridge: &Bridge) -> Ctx<'_> {
     Ctx { rules: &bridge.rules, chance: bridge.chance() }
+}
+
+/// Runs a transaction, and again right away as long as it meets another one.
+async fn again<T, F>(mut transaction: impl FnMut() -> F) -> flows::Result<T>
+where
+    F: Future<Output = flows::Result<T>>,
+{
+    for _ in 0..CONTENDED_TRIES {
+        match transaction().await {
+            Err(error) if is_contended(&error) => {}
+            done => return done,
+        }
+    }
+    transaction().await
 }
 
 /// Whether running the transaction again may help, right away.

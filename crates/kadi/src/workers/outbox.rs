@@ -15,9 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{
-    CONTENDED_TRIES, POLL, STORE_DOWN, ctx, is_contended, is_lease_lost, make_room, pages, room, sms,
-};
+use super::{POLL, STORE_DOWN, again, ctx, is_lease_lost, make_room, pages, room, sms};
 use crate::bridge::Bridge;
 use crate::flows::user_link::SMS;
 use crate::flows::{self, FlowError, TRANSFER, link, link_token};
@@ -116,14 +114,7 @@ async fn call(bridge: &Bridge, sending: &Sending) -> flows::Result<()> {
             correlation_id = failure.correlation_id.as_deref(), retry = ?failure.retry, "call failed"
         ),
     }
-    let mut result = record(bridge, sending, &outcome).await;
-    for _ in 0..CONTENDED_TRIES {
-        match &result {
-            Err(error) if is_contended(error) => result = record(bridge, sending, &outcome).await,
-            _ => break,
-        }
-    }
-    result
+    again(|| record(bridge, sending, &outcome)).await
 }
 
 async fn record(bridge: &Bridge, sending: &Sending, outcome: &Result<(), Failure>) -> flows::Result<()> {

@@ -21,7 +21,7 @@ use store::{Page, Sending, StoreError, Transfer};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{CONTENDED_TRIES, ctx, is_contended};
+use super::{again, ctx};
 use crate::bridge::Bridge;
 use crate::flows::permit::Permit;
 use crate::flows::{self, FlowError, transfer};
@@ -66,27 +66,36 @@ impl<E: Into<FlowError>> From<E> for PageError {
 /// Serves a transfer until its pages are settled, must wait, or the process stops.
 pub(super) async fn serve(bridge: &Bridge, sending: &Sending, stop: &CancellationToken) -> flows::Result<()> {
     let Some(serving) = load(bridge, sending).await? else {
-        let mut tx = bridge.store.begin().await?;
-        tx.finish_sending(sending.lease, false).await?;
-        return Ok(tx.commit().await?);
+        let finish = || async {
+            let mut tx = bridge.store.begin().await?;
+            tx.finish_sending(sending.lease, false).await?;
+            Ok(tx.commit().await?)
+        };
+        return again(finish).await;
     };
     loop {
         let now = bridge.clock.now();
         let pages = serving.pending(GROUP).await?;
         if pages.is_empty() {
-            let mut tx = bridge.store.begin().await?;
-            tx.finish_sending(sending.lease, false).await?;
-            transfer::finish(&mut tx, &serving.held.facility, &serving.transaction).await?;
-            return Ok(tx.commit().await?);
+            let finish = || async {
+                let mut tx = bridge.store.begin().await?;
+                tx.finish_sending(sending.lease, false).await?;
+                transfer::finish(&mut tx, &serving.held.facility, &serving.transaction).await?;
+                Ok(tx.commit().await?)
+            };
+            return again(finish).await;
         }
         let end = serving.pushes_end();
         let overdue = now >= end;
         let next = pages.iter().map(|page| page.due_at).min().unwrap_or(now);
         let due: Vec<_> = pages.into_iter().filter(|page| overdue || page.due_at <= now).collect();
         if due.is_empty() || stop.is_cancelled() {
-            let mut tx = bridge.store.begin().await?;
-            tx.put_back_sending(sending.lease, next.min(end)).await?;
-            return Ok(tx.commit().await?);
+            let put_back = || async {
+                let mut tx = bridge.store.begin().await?;
+                tx.put_back_sending(sending.lease, next.min(end)).await?;
+                Ok(tx.commit().await?)
+            };
+            return again(put_back).await;
         }
         let (outcomes, recorded) = mpsc::channel(GROUP);
         try_join(serving.push_all(due, outcomes, stop), serving.record_all(recorded)).await?;
@@ -157,14 +166,7 @@ impl Serving<'_> {
             for (page, result) in group {
                 settled.push((page, self.judge(result)?));
             }
-            let mut recorded = self.record(&settled).await;
-            for _ in 0..CONTENDED_TRIES {
-                match &recorded {
-                    Err(error) if is_contended(error) => recorded = self.record(&settled).await,
-                    _ => break,
-                }
-            }
-            recorded?;
+            again(|| self.record(&settled)).await?;
         }
     }
 

@@ -7,7 +7,7 @@ use domain::otp;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::Sending;
 
-use super::{CONTENDED_TRIES, ctx, is_contended};
+use super::{again, ctx};
 use crate::bridge::Bridge;
 use crate::flows;
 use crate::flows::user_link::init::{self, ToSend};
@@ -29,14 +29,7 @@ pub(super) async fn serve(bridge: &Bridge, sending: &Sending) -> flows::Result<(
         ),
         Err(why) => tracing::warn!(facility.id = %sending.facility, why, "one-time password not sent"),
     }
-    let mut result = record(bridge, sending, &outcome).await;
-    for _ in 0..CONTENDED_TRIES {
-        match &result {
-            Err(error) if is_contended(error) => result = record(bridge, sending, &outcome).await,
-            _ => break,
-        }
-    }
-    result
+    again(|| record(bridge, sending, &outcome)).await
 }
 
 async fn record(bridge: &Bridge, sending: &Sending, outcome: &Outcome) -> flows::Result<()> {
@@ -68,20 +61,13 @@ async fn send(bridge: &Bridge, sending: &Sending) -> flows::Result<Outcome> {
 }
 
 async fn issue(bridge: &Bridge, sending: &Sending, password: &SecretString) -> flows::Result<Option<ToSend>> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
+    let issue = || async {
         let mut tx = bridge.store.begin().await?;
-        let issued = init::issue(&ctx(bridge), &mut tx, sending, password.expose_secret()).await;
-        let committed = match issued {
-            Ok(issued) => tx.commit().await.map(|()| issued).map_err(flows::FlowError::from),
-            Err(error) => Err(error),
-        };
-        match committed {
-            Err(error) if is_contended(&error) && tries <= CONTENDED_TRIES => {}
-            done => return done,
-        }
-    }
+        let issued = init::issue(&ctx(bridge), &mut tx, sending, password.expose_secret()).await?;
+        tx.commit().await?;
+        Ok(issued)
+    };
+    again(issue).await
 }
 
 /// Tries while it may pass and there is time: the patient waits in their app.

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{Connection as _, PgConnection, Row as _};
 use store::testing::TestDatabase;
+use store::{Options, PatientFilter, Store};
+use zeroize::Zeroizing;
 
-use crate::world::World;
+use crate::world::{self, World, facility_id, patient};
 
 /// Words of SQL that have no place in a statement of ours.
 const WITHOUT: [&str; 9] = [
@@ -53,4 +55,24 @@ async fn the_schema_holds_nothing_but_tables_and_indexes() {
                JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND NOT tgisinternal";
     let triggers: i64 = sqlx::query_scalar(sql).fetch_one(&mut raw).await.unwrap();
     assert_eq!(triggers, 0);
+}
+
+#[tokio::test]
+async fn a_server_whose_default_is_stricter_undoes_nothing_that_does_no_harm() {
+    let world = World::new(TestDatabase::postgres().await).await;
+    let strict = format!("{}&options[default_transaction_isolation]=serializable", world.database.url());
+    let key = Zeroizing::new([7; 32]);
+    let store = Store::open(Options::new(strict, key, world::shared(&world.clock))).await.unwrap();
+    let everybody = PatientFilter::default();
+    let (mut one, mut other) = (store.begin().await.unwrap(), store.begin().await.unwrap());
+    // Each reads what the other changes.
+    for tx in [&mut one, &mut other] {
+        assert!(tx.patients(&facility_id(), &everybody, None, 10).await.unwrap().is_empty());
+    }
+    one.put_patient(&facility_id(), &patient("p1")).await.unwrap();
+    other.put_patient(&facility_id(), &patient("p2")).await.unwrap();
+    one.commit().await.unwrap();
+    other.commit().await.unwrap();
+    let mut tx = store.read().await.unwrap();
+    assert_eq!(tx.patients(&facility_id(), &everybody, None, 10).await.unwrap().len(), 2);
 }
