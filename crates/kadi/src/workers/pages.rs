@@ -1,6 +1,7 @@
 //! Pushes the pages of a transfer to the HIU: several at a time up to the limit, each checked against the consent as
-//! it stands then, and once more when its first byte is to leave, each under a key pair and nonce of its own. What became of them is recorded as it comes in, those of
-//! the same moment in one commit, so that the database does not hold up the pushing.
+//! it stands then, and once more when its first byte is to leave, each under a key pair and nonce of its own. What became
+//! of them is recorded as it comes in, those of the same moment in one commit, so that the database does not hold up the
+//! pushing.
 //!
 //! Nothing is held but the pages under way, and of those no more than there is room for: a page takes its room before its
 //! documents are read. A worker that dies loses at most the knowledge of what it had just pushed: those pages go out again

@@ -1,6 +1,7 @@
 //! `kadi demo`: the main job, alone on one machine. A local ABDM and the bridge start on an embedded store in a temporary
 //! folder; a hospital's system (this command, by the API only) puts patients and visits in; visits are linked by the
-//! hospital, or by the patient, who finds them from their app; patients grant consent; an HIU asks, receives, decrypts. At the end every record must be there, byte for byte.
+//! hospital, or by the patient, who finds them from their app; patients grant consent; an HIU asks, receives, decrypts. At
+//! the end every record must be there, byte for byte.
 
 mod hospital;
 mod report;
