@@ -170,7 +170,7 @@ impl Store {
         self.begin_as(Urgency::Ordinary).await
     }
 
-    /// Like [`Store::begin`], waiting for none of those; for what must be answered at once and is done in a moment.
+    /// Like [`Store::begin`], ahead of those who wait there; for what must be answered at once and is done in a moment.
     pub(crate) async fn begin_urgent(&self) -> Result<Tx> {
         self.begin_as(Urgency::Urgent).await
     }

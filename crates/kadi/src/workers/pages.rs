@@ -28,7 +28,7 @@ use crate::flows::permit::Permit;
 use crate::flows::{self, FlowError, transfer};
 use crate::metrics;
 use crate::room::Taken;
-use gate::Held;
+use gate::Gate;
 use parts::Sealed;
 
 mod gate;
@@ -42,7 +42,7 @@ struct Serving<'a> {
     bridge: &'a Bridge,
     transaction: TransactionId,
     transfer: Transfer,
-    held: Arc<Held>,
+    gate: Arc<Gate>,
 }
 
 /// What became of one attempt at a page.
@@ -81,7 +81,7 @@ pub(super) async fn serve(bridge: &Bridge, sending: &Sending, stop: &Cancellatio
             let finish = || async {
                 let mut tx = bridge.store.begin().await?;
                 tx.finish_sending(sending.lease, false).await?;
-                transfer::finish(&mut tx, &serving.held.facility, &serving.transaction).await?;
+                transfer::finish(&mut tx, &serving.gate.facility, &serving.transaction).await?;
                 Ok(tx.commit().await?)
             };
             return again(finish).await;
@@ -114,8 +114,8 @@ async fn load<'a>(bridge: &'a Bridge, sending: &Sending) -> flows::Result<Option
     let request: HealthInformationRequest = wire::read(request)?;
     let permit = Permit::load(&mut tx, &facility, &request, bridge.rules.allow_insecure).await?;
     let (store, clock) = (bridge.store.clone(), Arc::clone(&bridge.clock));
-    let held = Arc::new(Held { store, clock, facility, request, permit });
-    Ok(Some(Serving { bridge, transaction, transfer, held }))
+    let gate = Arc::new(Gate { store, clock, facility, request, permit });
+    Ok(Some(Serving { bridge, transaction, transfer, gate }))
 }
 
 /// Of a transfer's time, one part in so many is kept for telling the gateway how it ended: the deadline is that of the
@@ -132,7 +132,7 @@ impl Serving<'_> {
     async fn pending(&self, limit: usize) -> flows::Result<Vec<Page>> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let mut tx = self.bridge.store.read().await?;
-        Ok(tx.pending_pages(&self.held.facility.id, &self.transaction, limit).await?)
+        Ok(tx.pending_pages(&self.gate.facility.id, &self.transaction, limit).await?)
     }
 
     /// Pushes pages, so many at once, until they are through or the process stops; those under way are finished.
@@ -184,7 +184,7 @@ impl Serving<'_> {
     }
 
     async fn record(&self, group: &[(Page, Settled)]) -> flows::Result<()> {
-        let facility = &self.held.facility.id;
+        let facility = &self.gate.facility.id;
         let mut tx = self.bridge.store.begin().await?;
         for (page, settled) in group {
             match settled {
@@ -217,7 +217,7 @@ impl Serving<'_> {
             return Err(PageError::Never("Not delivered before the deadline".to_owned()));
         }
         let looked = self.bridge.clock.elapsed();
-        self.held.permitted(page).await?;
+        self.gate.permitted(page).await?;
         let entries = self.plain_entries(page).await?;
         let Sealed { body, bytes } = self.seal(page, entries).await?;
         let taken = taken.map(|mut taken: Taken| {
@@ -225,8 +225,8 @@ impl Serving<'_> {
             taken
         });
         let token = self.bridge.gateway.session().await.map_err(PageError::Again)?;
-        let (body, verdict) = self.held.hold(body, page, looked);
-        let url = &self.held.request.hi_request.data_push_url;
+        let (body, verdict) = self.gate.hold(body, page, looked);
+        let url = &self.gate.request.hi_request.data_push_url;
         let pushed = self.bridge.pusher.push(url, &token, body).await;
         drop(taken);
         match verdict.why() {
@@ -240,7 +240,7 @@ impl Serving<'_> {
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in &page.entries {
             let mut tx = self.bridge.store.read().await?;
-            let document = tx.document(&self.held.facility.id, entry.record).await?;
+            let document = tx.document(&self.gate.facility.id, entry.record).await?;
             drop(tx);
             let document = document.ok_or_else(gone)?;
             let md5 = document.md5;
@@ -258,7 +258,7 @@ impl Serving<'_> {
         match &error {
             StoreError::Missing { .. } | StoreError::Unsealable { .. } | StoreError::Corrupt { .. } => {
                 let mut tx = self.bridge.store.read().await?;
-                if tx.document(&self.held.facility.id, record).await?.is_none() {
+                if tx.document(&self.gate.facility.id, record).await?.is_none() {
                     return Ok(gone());
                 }
                 tracing::error!(
@@ -278,8 +278,8 @@ impl Serving<'_> {
 
     /// Encrypts the documents under a fresh key pair and nonce, on a thread that may block.
     async fn seal(&self, page: &Page, entries: Vec<Plain>) -> Result<Sealed, PageError> {
-        let (held, numbers) = (Arc::clone(&self.held), (page.number, self.transfer.page_count));
-        let sealed = tokio::task::spawn_blocking(move || encrypt(&held.request, numbers, entries)).await;
+        let (gate, numbers) = (Arc::clone(&self.gate), (page.number, self.transfer.page_count));
+        let sealed = tokio::task::spawn_blocking(move || encrypt(&gate.request, numbers, entries)).await;
         sealed.unwrap_or_else(|_| Err(PageError::Never("The page could not be encrypted".to_owned())))
     }
 }

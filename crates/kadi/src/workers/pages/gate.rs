@@ -17,8 +17,8 @@ use crate::flows::permit::Permit;
 /// For so long what was found of a page's visits and records stands; whether its consent does is asked in any case.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// What the pages of a transfer are held to.
-pub(super) struct Held {
+/// The gate of a transfer: what its pages are held to.
+pub(super) struct Gate {
     pub(super) store: Store,
     pub(super) clock: SharedClock,
     pub(super) facility: Facility,
@@ -29,7 +29,7 @@ pub(super) struct Held {
 /// What the gate has said, if it has said no.
 pub(super) struct Verdict(Arc<Mutex<Option<PageError>>>);
 
-impl Held {
+impl Gate {
     /// Whether a page may leave.
     pub(super) async fn permitted(&self, page: &Page) -> Result<(), PageError> {
         let mut tx = self.store.read().await?;
@@ -47,15 +47,15 @@ impl Held {
     /// Puts a page that was found to be allowed at `looked` behind a gate at which that is asked again.
     pub(super) fn hold(self: &Arc<Self>, body: Parts, page: &Page, looked: Duration) -> (Parts, Verdict) {
         let said = Arc::new(Mutex::new(None));
-        let (held, page, verdict) = (Arc::clone(self), page.clone(), Verdict(Arc::clone(&said)));
-        let gate = async move {
-            let fresh = held.clock.elapsed().saturating_sub(looked) < FRESH;
-            let may = if fresh { held.stands().await } else { held.permitted(&page).await };
+        let (own, page, verdict) = (Arc::clone(self), page.clone(), Verdict(Arc::clone(&said)));
+        let asked = async move {
+            let fresh = own.clock.elapsed().saturating_sub(looked) < FRESH;
+            let may = if fresh { own.stands().await } else { own.permitted(&page).await };
             let Err(why) = may else { return true };
             *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
             false
         };
-        (body.behind(gate), verdict)
+        (body.behind(asked), verdict)
     }
 }
 
